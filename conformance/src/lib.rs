@@ -1,0 +1,1 @@
+//! The conformance suite: proves an implementation of Hefu from outside.

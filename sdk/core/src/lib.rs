@@ -1,0 +1,1 @@
+//! Ids, terms, units, error codes and canonical bytes of Hefu.

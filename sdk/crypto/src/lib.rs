@@ -1,0 +1,1 @@
+//! Groups, hash-to-group, masks, signatures and sealing of Hefu's suites.

@@ -1,0 +1,1 @@
+//! Reading, validating and splitting rows; the synthetic world of enterprises.

@@ -1,0 +1,1 @@
+//! Ring-LWE: the additively homomorphic scheme of joint training, and its kernels.

@@ -1,0 +1,1 @@
+//! Pure numerics of credit models: logistic regression, optimiser, metrics.

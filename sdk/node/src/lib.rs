@@ -1,0 +1,1 @@
+//! What one embeds to be a party: driver, channel, services, store, control.
