@@ -1,1 +1,26 @@
 //! Groups, hash-to-group, masks, signatures and sealing of Hefu's suites.
+//!
+//! Every primitive comes from a reviewed crate; this crate fixes how Hefu calls it (`spec/conventions.md`,
+//! `spec/session.md`, `spec/align.md`). No clock, no file, no system randomness: randomness arrives as a [`Seed`].
+//!
+//! Suite INTL is what is here. The registry holds a second number for suite GM; its primitives come as a sibling of each module.
+mod agree;
+mod digest;
+pub mod dsse;
+mod error;
+mod group;
+mod seal;
+mod seed;
+mod sign;
+mod stream;
+mod suite;
+
+pub use agree::Agreement;
+pub use digest::{expand, extract, sha256};
+pub use error::Error;
+pub use group::{Blinder, ELEMENT_BYTES, hash_to_group};
+pub use seal::{FrameKey, TAG_BYTES};
+pub use seed::Seed;
+pub use sign::{SigningKey, key_id, verify};
+pub use stream::Stream;
+pub use suite::Suite;

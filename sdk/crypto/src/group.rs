@@ -1,0 +1,135 @@
+//! ristretto255 (RFC 9496) for alignment: hash to group, blinding, in parallel batches.
+use crate::{Error, Seed};
+use curve25519_dalek::{RistrettoPoint, Scalar, ristretto::CompressedRistretto, traits::Identity};
+use rayon::prelude::*;
+use sha2::{Digest, Sha512};
+use std::fmt;
+use zeroize::Zeroize;
+
+/// Bytes of an encoded element.
+pub const ELEMENT_BYTES: usize = 32;
+/// Elements that one task works on: enough to make the shared inversion of the encoding cheap.
+const TASK_ELEMENTS: usize = 256;
+
+/// `ristretto255_XMD:SHA-512_R255MAP_RO_` (RFC 9380, appendix B) of one message; `tag` has at most 255 bytes.
+pub fn hash_to_group(tag: &[u8], message: &[u8]) -> [u8; ELEMENT_BYTES] {
+    hash_to_point(tag, message).compress().to_bytes()
+}
+
+/// expand_message_xmd with SHA-512 to 64 bytes (RFC 9380, section 5.3.1), then the one-way map.
+fn hash_to_point(tag: &[u8], message: &[u8]) -> RistrettoPoint {
+    let length = [u8::try_from(tag.len()).unwrap_or(u8::MAX)];
+    let first = Sha512::new()
+        .chain_update([0; 128])
+        .chain_update(message)
+        .chain_update([0, 64, 0])
+        .chain_update(tag)
+        .chain_update(length)
+        .finalize();
+    let uniform = Sha512::new().chain_update(first).chain_update([1]).chain_update(tag).chain_update(length).finalize();
+    RistrettoPoint::from_uniform_bytes(&uniform.into())
+}
+
+/// A party's secret scalar for one alignment.
+///
+/// # Security
+/// Multiplication is constant time. Redacted, wiped on drop, fresh for every session and collaborator (ALIGN-5).
+pub struct Blinder {
+    /// Half of the scalar: results are doubled while they are encoded, which shares one inversion a batch.
+    half: Scalar,
+}
+
+impl Blinder {
+    /// Draws the scalar from a seed.
+    pub fn new(seed: &Seed) -> Self {
+        let mut wide = seed.bytes64("blinder", &[]);
+        let scalar = Scalar::from_bytes_mod_order_wide(&wide);
+        wide.zeroize();
+        // Zero has probability 2^-252; one then stands in its place.
+        let scalar = if scalar == Scalar::ZERO { Scalar::ONE } else { scalar };
+        Blinder { half: scalar * Scalar::from(2u8).invert() }
+    }
+
+    /// Blinded hashes of keys: `scalar · HashToGroup(key)`, in order.
+    pub fn hash_and_blind<K: AsRef<[u8]> + Sync>(&self, tag: &[u8], keys: &[K]) -> Vec<[u8; ELEMENT_BYTES]> {
+        keys.par_chunks(TASK_ELEMENTS)
+            .flat_map_iter(|keys| {
+                let points: Vec<_> = keys.iter().map(|key| hash_to_point(tag, key.as_ref()) * self.half).collect();
+                encode_doubled(&points)
+            })
+            .collect()
+    }
+
+    /// A peer's elements times the scalar, in order; `elements` holds 32 bytes each.
+    ///
+    /// # Errors
+    /// `BadElement` where one is not canonical or is the identity (ALIGN-1, ALIGN-2).
+    pub fn blind(&self, elements: &[u8]) -> Result<Vec<[u8; ELEMENT_BYTES]>, Error> {
+        if !elements.len().is_multiple_of(ELEMENT_BYTES) {
+            return Err(Error::BadElement);
+        }
+        let chunks: Result<Vec<Vec<_>>, Error> = elements
+            .par_chunks(TASK_ELEMENTS * ELEMENT_BYTES)
+            .map(|elements| {
+                let points: Result<Vec<_>, Error> =
+                    elements.chunks_exact(ELEMENT_BYTES).map(|e| Ok(decode(e)? * self.half)).collect();
+                Ok(encode_doubled(&points?))
+            })
+            .collect();
+        chunks.map(|chunks| chunks.into_iter().flatten().collect())
+    }
+}
+
+fn decode(element: &[u8]) -> Result<RistrettoPoint, Error> {
+    let point = CompressedRistretto::from_slice(element)
+        .ok()
+        .and_then(|compressed| compressed.decompress())
+        .ok_or(Error::BadElement)?;
+    if point == RistrettoPoint::identity() { Err(Error::BadElement) } else { Ok(point) }
+}
+
+fn encode_doubled(points: &[RistrettoPoint]) -> Vec<[u8; ELEMENT_BYTES]> {
+    RistrettoPoint::double_and_compress_batch(points).into_iter().map(|c| c.to_bytes()).collect()
+}
+
+impl Drop for Blinder {
+    fn drop(&mut self) {
+        self.half.zeroize();
+    }
+}
+
+impl fmt::Debug for Blinder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Blinder(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blinding_commutes_at_every_size() {
+        let (a, b) = (Blinder::new(&Seed::new([1; 32])), Blinder::new(&Seed::new([2; 32])));
+        for count in [0usize, 1, 255, 256, 257, 1000] {
+            let keys: Vec<String> = (0..count).map(|i| format!("key {i}")).collect();
+            let ab = b.blind(&a.hash_and_blind(b"tag", &keys).concat()).unwrap();
+            let ba = a.blind(&b.hash_and_blind(b"tag", &keys).concat()).unwrap();
+            assert_eq!(ab.len(), count);
+            assert_eq!(ab, ba);
+        }
+    }
+
+    #[test]
+    fn invalid_elements_are_refused() {
+        let blinder = Blinder::new(&Seed::new([1; 32]));
+        let good = hash_to_group(b"tag", b"key");
+        assert!(blinder.blind(&good).is_ok());
+        assert_eq!(blinder.blind(&[0; 32]), Err(Error::BadElement), "identity");
+        assert_eq!(blinder.blind(&[0xff; 32]), Err(Error::BadElement), "not canonical");
+        assert_eq!(blinder.blind(&good[..31]), Err(Error::BadElement), "length");
+        let mut negative = [0; 32];
+        negative[0] = 1;
+        assert_eq!(blinder.blind(&negative), Err(Error::BadElement), "negative field element (RFC 9496, A.2)");
+    }
+}
