@@ -1,0 +1,85 @@
+//! The checks written in Python, in a virtual environment of their own under `target/`.
+use crate::check::{Finding, Outcome};
+use crate::tree::{Tree, root};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const MODEL: &str = "spec/model/generate.py";
+const SCHEMAS: &str = "spec/schemas/check.py";
+const REQUIREMENTS: [&str; 2] = ["spec/model/requirements.txt", "spec/schemas/requirements.txt"];
+
+/// The model must generate exactly the committed vectors.
+pub fn vectors(tree: &Tree) -> Result<Outcome, String> {
+    let fix = "if the spec changed, run: target/venv/bin/python spec/model/generate.py, and look at what differs";
+    script(tree, MODEL, &["--check"], fix)
+}
+
+/// Every schema is a valid JSON Schema, accepts its example, and refuses its counter-examples.
+pub fn schemas(tree: &Tree) -> Result<Outcome, String> {
+    script(tree, SCHEMAS, &[], "mend the schema, or the example under docs/ or spec/schemas/examples/")
+}
+
+fn script(tree: &Tree, path: &str, arguments: &[&str], fix: &str) -> Result<Outcome, String> {
+    if !tree.exists(path) {
+        return Ok(Outcome::Skipped(format!("{path} does not exist")));
+    }
+    let python = match environment(tree)? {
+        Ok(python) => python,
+        Err(why) => return Ok(Outcome::Skipped(why)),
+    };
+    let output = run(Command::new(python).arg(path).args(arguments))?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() {
+        return Ok(Outcome::Clean(said.lines().last().unwrap_or_default().to_owned()));
+    }
+    let reason = [said, String::from_utf8_lossy(&output.stderr).trim().to_owned()].join("\n");
+    let finding = Finding { place: path.to_owned(), what: reason.trim().to_owned(), fix: fix.to_owned() };
+    Ok(Outcome::Findings(vec![finding]))
+}
+
+/// The interpreter with the pinned packages, made anew when the pins change; or why there is none.
+fn environment(tree: &Tree) -> Result<Result<PathBuf, String>, String> {
+    let folder = root().join("target/venv");
+    let python = folder.join("bin/python");
+    let stamp = folder.join("pins.sha256");
+    let mut pins = Sha256::new();
+    let present: Vec<&str> = REQUIREMENTS.into_iter().filter(|path| tree.exists(path)).collect();
+    for path in &present {
+        pins.update(tree.text(path)?.as_bytes());
+    }
+    let pins = hex::encode(pins.finalize());
+    if python.exists() && std::fs::read_to_string(&stamp).is_ok_and(|made| made == pins) {
+        return Ok(Ok(python));
+    }
+    if let Err(why) = install(&folder, &python, &present) {
+        return Ok(Err(why));
+    }
+    std::fs::write(&stamp, pins).map_err(|e| format!("{}: {e}", stamp.display()))?;
+    Ok(Ok(python))
+}
+
+fn install(folder: &Path, python: &Path, requirements: &[&str]) -> Result<(), String> {
+    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder));
+    if !made.as_ref().is_ok_and(|output| output.status.success()) {
+        return Err(
+            "python3 with its venv module is not installed; it is needed for the model and the schemas".to_owned()
+        );
+    }
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    for path in requirements {
+        pip.args(["--requirement", path]);
+    }
+    let output = run(&mut pip)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let reason = String::from_utf8_lossy(&output.stderr);
+    Err(format!("the pinned packages could not be installed: {}", reason.lines().last().unwrap_or_default()))
+}
+
+fn run(command: &mut Command) -> Result<Output, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.current_dir(root()).stdin(Stdio::null()).output().map_err(|e| format!("{name}: {e}"))
+}
