@@ -1,1 +1,16 @@
 //! The protocol as pure state machines: session, alignment, training, scoring.
+//!
+//! No clock, file, socket or system randomness: a [`Machine`] consumes a state and a message and answers the next state
+//! and what to send. The documents are in `spec/`; each module names its own.
+pub mod align;
+mod envelope;
+mod error;
+pub mod frame;
+mod message;
+pub mod score;
+pub mod session;
+pub mod train;
+
+pub use envelope::{Elements, Tensor, decode as decode_envelope, encode as encode_envelope};
+pub use error::Error;
+pub use message::{Kind, Machine, Message, Next, Outgoing, Step};

@@ -1,0 +1,166 @@
+//! Messages between machines, and the machine itself.
+use crate::Error;
+use hefu_core::{Progress, Rank};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal;)+) => {
+        /// A message type of `spec/registry/message_types.json`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Kind { $($(#[$doc])* $variant = $number),+ }
+
+        impl Kind {
+            /// Every type, in order.
+            pub const ALL: &'static [Kind] = &[$(Kind::$variant),+];
+
+            /// The registry name.
+            pub fn name(self) -> &'static str {
+                match self { $(Kind::$variant => $name),+ }
+            }
+
+            /// The type of a number.
+            pub fn from_number(number: u16) -> Option<Kind> {
+                match number { $($number => Some(Kind::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The sender's error; it ends the session (frame.md, section 3).
+    Error = 0x0001, "ERROR";
+    /// Number of keys.
+    AlignSize = 0x0101, "ALIGN_SIZE";
+    /// A batch of blinded keys.
+    AlignBlinded = 0x0102, "ALIGN_BLINDED";
+    /// Tags of a batch.
+    AlignTags = 0x0103, "ALIGN_TAGS";
+    /// Rows of the job.
+    AlignRows = 0x0104, "ALIGN_ROWS";
+    /// A party's number of columns.
+    TrainShape = 0x0201, "TRAIN_SHAPE";
+    /// The job's fixed numbers.
+    TrainPlan = 0x0202, "TRAIN_PLAN";
+    /// The next point.
+    Step = 0x0203, "STEP";
+    /// A bound of a party's predictors.
+    Bound = 0x0204, "BOUND";
+    /// The sine set of the round.
+    Eval = 0x0205, "EVAL";
+    /// Rank 0's public key of set S or S′.
+    BasisKey = 0x0206, "BASIS_KEY";
+    /// Encrypted cosines and sines of one block and harmonic.
+    Basis = 0x0207, "BASIS";
+    /// A party's masked phases.
+    Share = 0x0208, "SHARE";
+    /// Masked sigmoids of a block.
+    Masked = 0x0209, "MASKED";
+    /// A public key of set G.
+    ResidualKey = 0x020a, "RESIDUAL_KEY";
+    /// An encrypted residual share of a block.
+    Residual = 0x020b, "RESIDUAL";
+    /// One column's masked sum, encrypted.
+    Sums = 0x020c, "SUMS";
+    /// Masked sums, decrypted and truncated.
+    Opened = 0x020d, "OPENED";
+    /// A party's inner products.
+    Scalars = 0x020e, "SCALARS";
+    /// The accepted evaluation.
+    TrainDone = 0x020f, "TRAIN_DONE";
+    /// A batch of masked scores.
+    ScorePart = 0x0301, "SCORE_PART";
+}
+
+impl Kind {
+    /// The registry number.
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+}
+
+/// A whole message, before it is cut into frames.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its type.
+    pub kind: Kind,
+    /// Stage number: 1 align, 2 train, 3 evaluate, 4 score.
+    pub stage: u32,
+    /// Round within the stage.
+    pub round: u32,
+    /// Its bytes, as its format says.
+    pub payload: Vec<u8>,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}(stage {}, round {}, {} bytes)", self.kind.name(), self.stage, self.round, self.payload.len())
+    }
+}
+
+/// A message and its receiver. Rank 0 relays what collaborators send each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The receiver.
+    pub to: Rank,
+    /// What to send.
+    pub message: Message,
+}
+
+/// A protocol role as a pure state machine: a transition consumes a state and answers the next one and what to send.
+///
+/// Randomness was given when the machine was made, so a transition that is repeated from the same state sends the same bytes.
+pub trait Machine: Sized {
+    /// What the role ends with.
+    type Output;
+
+    /// One transition. The first call, and each call after [`Next::Continue`], has no input; each call after
+    /// [`Next::Await`] has the next message and its authenticated sender.
+    ///
+    /// # Errors
+    /// The run is over: by a peer's fault, or because the job cannot go on.
+    fn step(self, input: Option<(Rank, Message)>) -> Result<Step<Self>, Error>;
+}
+
+/// The outcome of a transition.
+pub struct Step<M: Machine> {
+    /// What to send, in order.
+    pub send: Vec<Outgoing>,
+    /// How far the stage is, where that changed.
+    pub progress: Option<Progress>,
+    /// What comes next.
+    pub next: Next<M>,
+}
+
+/// What a machine needs next.
+pub enum Next<M: Machine> {
+    /// A message.
+    Await(M),
+    /// Nothing: call again; long output is made piece by piece, so that it can leave while the next piece is made.
+    Continue(M),
+    /// The role is done.
+    Done(M::Output),
+}
+
+impl<M: Machine> Step<M> {
+    pub(crate) fn wait(machine: M) -> Self {
+        Step { send: Vec::new(), progress: None, next: Next::Await(machine) }
+    }
+
+    pub(crate) fn go_on(machine: M) -> Self {
+        Step { send: Vec::new(), progress: None, next: Next::Continue(machine) }
+    }
+
+    pub(crate) fn done(output: M::Output) -> Self {
+        Step { send: Vec::new(), progress: None, next: Next::Done(output) }
+    }
+
+    pub(crate) fn sending(mut self, send: Vec<Outgoing>) -> Self {
+        self.send = send;
+        self
+    }
+
+    pub(crate) fn at(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+}

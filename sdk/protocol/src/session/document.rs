@@ -1,0 +1,224 @@
+//! The JSON documents of a session. Unknown members are ignored (CONV-8); duplicate members are refused (CONV-7).
+use hefu_core::{JobId, Join, Missing, ModelId, Output, PartyId, Purpose, SessionId, Split, Stage};
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::fmt;
+
+/// Payload type of a party descriptor.
+pub const PARTY_TYPE: &str = "application/vnd.hefu.party+json";
+pub(super) const OFFER_TYPE: &str = "application/vnd.hefu.offer+json";
+pub(super) const CONFIRM_TYPE: &str = "application/vnd.hefu.confirm+json";
+
+/// A party as it describes itself (spec/session.md, section 2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// `hefu/party/1`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its id.
+    pub party: PartyId,
+    /// A name for people.
+    pub name: String,
+    /// Ed25519 public key, hex.
+    #[serde(with = "hex::serde")]
+    pub signing_key: [u8; 32],
+    /// PEM of the root to which its TLS certificates chain.
+    pub tls_root: String,
+    /// Where its node listens, `https://host:port`.
+    pub endpoint: String,
+}
+
+/// The initiator's offer (spec/session.md, section 4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// `hefu/offer/1`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Protocol versions, best first.
+    pub versions: Vec<String>,
+    /// Suite numbers.
+    pub suites: Vec<u16>,
+    /// Fresh session id.
+    pub session: SessionId,
+    /// The job.
+    pub job: JobId,
+    /// 32 fresh bytes.
+    #[serde(with = "hex::serde")]
+    pub nonce: [u8; 32],
+    /// Rank 0 first.
+    pub parties: Vec<OfferedParty>,
+    /// What the job is for.
+    pub purpose: Purpose,
+    /// What the initiator receives.
+    pub outputs: Vec<Output>,
+    /// What is to be done.
+    pub plan: Plan,
+    /// Sizes.
+    pub limits: SessionLimits,
+    /// Extensions.
+    #[serde(default)]
+    pub extensions: Vec<Extension>,
+    /// Members that must be understood (CONV-8).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub critical: Vec<String>,
+}
+
+/// One party of an offer; its index is its rank.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedParty {
+    /// Its id.
+    pub party: PartyId,
+    /// X25519 public key, hex; of rank 0 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ephemeral: Option<String>,
+    /// The dataset that it brings; ranks 1 and up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// Hex digest of the schema that the initiator was told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// Hex digest of the allow entry that the initiator was told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<String>,
+}
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Stages in order: align, train, evaluate; or align, score.
+    pub stages: Vec<Stage>,
+    /// Which rows the job keeps.
+    pub join: Join,
+    /// What an empty cell means.
+    pub missing: Missing,
+    /// Training and test rows.
+    pub split: Split,
+    /// Registry name of the algorithm.
+    pub algorithm: String,
+    /// Penalty λ.
+    pub lambda: f64,
+    /// Largest number of evaluations.
+    pub max_evaluations: u32,
+    /// The model that training makes, or that scoring uses.
+    pub model: ModelId,
+}
+
+/// Sizes that both sides hold frames to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLimits {
+    /// Largest chunk, in bytes, at most 2 MiB.
+    pub max_chunk: u32,
+    /// Largest message, in bytes.
+    pub max_message: u64,
+}
+
+/// An extension by number; unknown ones are ignored unless critical (SESS-10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    /// Its number.
+    pub id: u32,
+    /// Whether a party that does not know it must refuse.
+    #[serde(default)]
+    pub critical: bool,
+}
+
+/// A collaborator's answer to an offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirm {
+    /// `hefu/confirm/1`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Digest of the offer's envelope.
+    #[serde(with = "hex::serde")]
+    pub offer: [u8; 32],
+    /// The collaborator's rank.
+    pub rank: u16,
+    /// Its id.
+    pub party: PartyId,
+    /// 32 fresh bytes.
+    #[serde(with = "hex::serde")]
+    pub nonce: [u8; 32],
+    /// X25519 public key.
+    #[serde(with = "hex::serde")]
+    pub ephemeral: [u8; 32],
+    /// The selected version.
+    pub version: String,
+    /// The selected suite.
+    pub suite: u16,
+    /// The plan's algorithm.
+    pub algorithm: String,
+    /// Digest of the allow entry that permits the job.
+    #[serde(with = "hex::serde")]
+    pub allow: [u8; 32],
+    /// Digest of the dataset's schema.
+    #[serde(with = "hex::serde")]
+    pub schema: [u8; 32],
+    /// Members that must be understood (CONV-8).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub critical: Vec<String>,
+}
+
+/// Parses JSON whose objects have no member name twice (CONV-7).
+///
+/// # Errors
+/// A text without any content of the document.
+pub fn parse_strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, &'static str> {
+    const REASON: &str = "a document does not have its format";
+    serde_json::from_slice::<Distinct>(bytes).map_err(|_| REASON)?;
+    serde_json::from_slice(bytes).map_err(|_| REASON)
+}
+
+/// Any JSON value; its parser refuses repeated member names.
+struct Distinct;
+
+impl<'de> serde::Deserialize<'de> for Distinct {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DistinctVisitor)
+    }
+}
+
+struct DistinctVisitor;
+
+impl<'de> Visitor<'de> for DistinctVisitor {
+    type Value = Distinct;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON without repeated member names")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Distinct, E> {
+        Ok(Distinct)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Distinct, E> {
+        Ok(Distinct)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Distinct, E> {
+        Ok(Distinct)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Distinct, E> {
+        Ok(Distinct)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Distinct, E> {
+        Ok(Distinct)
+    }
+    fn visit_unit<E>(self) -> Result<Distinct, E> {
+        Ok(Distinct)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Distinct, A::Error> {
+        while seq.next_element::<Distinct>()?.is_some() {}
+        Ok(Distinct)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Distinct, A::Error> {
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            map.next_value::<Distinct>()?;
+            if !names.insert(name) {
+                return Err(serde::de::Error::custom("a member name twice"));
+            }
+        }
+        Ok(Distinct)
+    }
+}
