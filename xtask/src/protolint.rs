@@ -9,8 +9,8 @@ const BUF: &str = "@bufbuild/buf@1.75.0";
 /// Runs `buf lint` through npx, where npm is present.
 pub fn check(_: &Tree) -> Result<Outcome, String> {
     let mut command = Command::new("npx");
-    command.args(["--yes", BUF, "lint", "proto", "--config"]).arg(r#"{"version":"v2","lint":{"use":["STANDARD"]}}"#);
-    let output = match command.current_dir(root()).stdin(Stdio::null()).output() {
+    command.args(["--yes", BUF, "lint", ".", "--config"]).arg(r#"{"version":"v2","lint":{"use":["STANDARD"]}}"#);
+    let output = match command.current_dir(root().join("proto")).stdin(Stdio::null()).output() {
         Ok(output) => output,
         Err(_) => return Ok(Outcome::Skipped("npx is not installed; install npm to lint the .proto files".to_owned())),
     };
