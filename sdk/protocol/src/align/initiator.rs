@@ -1,0 +1,278 @@
+//! The initiator's side of alignment, with all collaborators at once.
+use super::AlignPlan;
+use super::wire::{
+    ABSENT, BATCH_ELEMENTS, Batches, Seen, batch_message, check_place, domain_tag, message, read_size, size_message,
+    tag, tag_bytes,
+};
+use crate::error::Blame;
+use crate::session::Keys;
+use crate::{Error, Kind, Machine, Message, Outgoing, Step};
+use hefu_core::{Code, Join, Progress, Rank, Split, Stage, Writer};
+use hefu_crypto::{Blinder, ELEMENT_BYTES, Seed, sha256};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the initiator ends with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlignedInitiator {
+    /// Index of the own key of each row of the job.
+    pub rows: Vec<u32>,
+    /// The first so many rows are training rows, the others test rows.
+    pub training_rows: u32,
+    /// By collaborator (rank 1 first), by own key: whether the collaborator has it.
+    pub matched: Vec<Vec<bool>>,
+    /// By collaborator: the number of keys that it announced.
+    pub sizes: Vec<u64>,
+}
+
+/// The initiator of an alignment.
+pub struct Initiator {
+    keys: Arc<Keys>,
+    plan: AlignPlan,
+    own_keys: Vec<String>,
+    seed: Seed,
+    started: bool,
+    peers: Vec<Peer>,
+    /// The collaborator whose own batches are sent next.
+    turn: usize,
+}
+
+/// One collaborator, as the initiator sees it.
+struct Peer {
+    rank: Rank,
+    blinder: Blinder,
+    order: Vec<u32>,
+    sent: usize,
+    /// Known when ALIGN_SIZE has come.
+    exchange: Option<Exchange>,
+}
+
+struct Exchange {
+    tag_bytes: usize,
+    blinded: Batches,
+    seen: Seen,
+    tags: Batches,
+    seen_tags: Seen,
+    /// Tags of own keys, in sent order, as they came back.
+    own_tags: Vec<[u8; 32]>,
+    /// Tags of the collaborator's elements → position.
+    peer_tags: HashMap<[u8; 32], u32>,
+}
+
+impl Initiator {
+    /// An initiator with its valid, distinct keys, for all collaborators of the session.
+    pub fn new(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, seed: Seed) -> Self {
+        Initiator { keys, plan, own_keys, seed, started: false, peers: Vec::new(), turn: 0 }
+    }
+
+    fn start(mut self) -> Result<Step<Self>, Error> {
+        let count = u32::try_from(self.own_keys.len())
+            .map_err(|_| Error::job(Code::TooManyRows, "ALIGN-6", "too many rows of one's own"))?;
+        self.started = true;
+        let mut send = Vec::new();
+        for rank in (1..self.keys.parties()).map(Rank) {
+            let context = rank.0.to_be_bytes();
+            self.peers.push(Peer {
+                rank,
+                blinder: Blinder::new(&self.seed.derive("align scalar", &context)),
+                order: self.seed.stream("align permutation", &context).permutation(count),
+                sent: 0,
+                exchange: None,
+            });
+            send.push(size_message(rank, u64::from(count)));
+        }
+        Ok(self.next().sending(send))
+    }
+
+    /// Waits, or goes on where own batches are left to send.
+    fn next(self) -> Step<Self> {
+        let unsent = self.peers.iter().any(|peer| peer.sent < self.own_keys.len());
+        if unsent { Step::go_on(self) } else { Step::wait(self) }
+    }
+
+    /// Blinds and sends one batch, to each collaborator in turn.
+    fn send_own(mut self) -> Step<Self> {
+        let count = self.own_keys.len();
+        let peers = self.peers.len();
+        let Some(index) = (0..peers).map(|i| (self.turn + i) % peers).find(|i| self.peers[*i].sent < count) else {
+            return Step::wait(self);
+        };
+        self.turn = index + 1;
+        let tag = domain_tag(&self.keys, self.peers[index].rank);
+        let peer = &mut self.peers[index];
+        let end = (peer.sent + BATCH_ELEMENTS).min(count);
+        let batch: Vec<&str> =
+            peer.order[peer.sent..end].iter().map(|key| self.own_keys[*key as usize].as_str()).collect();
+        let blinded = peer.blinder.hash_and_blind(&tag, &batch);
+        let send = vec![batch_message(peer.rank, Kind::AlignBlinded, peer.sent, &blinded, ELEMENT_BYTES)];
+        peer.sent = end;
+        let progress = self.progress();
+        self.next().sending(send).at(progress)
+    }
+
+    fn progress(&self) -> Progress {
+        let own = self.own_keys.len() as u64;
+        let (mut done, mut total) = (0, 0);
+        for peer in &self.peers {
+            done += peer.sent as u64;
+            total += 2 * own;
+            if let Some(exchange) = &peer.exchange {
+                done += exchange.blinded.received() + exchange.tags.received();
+                total += exchange.blinded.total();
+            }
+        }
+        Progress { stage: Stage::Align, done, total: total.max(1) }
+    }
+
+    fn receive(mut self, from: Rank, message: &Message) -> Result<Step<Self>, Error> {
+        let own = self.own_keys.len() as u64;
+        let max_rows = self.plan.max_rows;
+        let index = from.index().checked_sub(1).filter(|i| *i < self.peers.len()).ok_or(Error::unexpected(from))?;
+        let peer = &mut self.peers[index];
+        match (message.kind, &mut peer.exchange) {
+            (Kind::AlignSize, exchange @ None) => {
+                *exchange = Some(Exchange::new(from, own, read_size(&message.payload, from, max_rows)?));
+            }
+            (Kind::AlignBlinded, Some(exchange)) => {
+                let first = exchange.blinded.received() as u32;
+                let elements = exchange.blinded.read(&message.payload)?;
+                exchange.seen.admit(elements, ELEMENT_BYTES, from, "ALIGN-3")?;
+                let products = peer.blinder.blind(elements).blame(from)?;
+                for (position, product) in (first..).zip(&products) {
+                    let tag = truncated(tag(&self.keys, from, product), exchange.tag_bytes);
+                    exchange.peer_tags.insert(tag, position);
+                }
+            }
+            (Kind::AlignTags, Some(exchange)) => exchange.take_tags(from, &message.payload, peer.sent)?,
+            _ => return Err(Error::unexpected(from)),
+        }
+        let progress = self.progress();
+        if self.peers.iter().all(|peer| peer.exchange.as_ref().is_some_and(Exchange::is_complete)) {
+            return self.finish();
+        }
+        Ok(self.next().at(progress))
+    }
+
+    fn finish(self) -> Result<Step<Self>, Error> {
+        let count = self.own_keys.len();
+        // By collaborator and own key: position in the collaborator's sequence.
+        let mut positions = vec![vec![ABSENT; count]; self.peers.len()];
+        for (positions, peer) in positions.iter_mut().zip(&self.peers) {
+            let Some(exchange) = &peer.exchange else { continue };
+            for (key, tag) in peer.order.iter().zip(&exchange.own_tags) {
+                if let Some(position) = exchange.peer_tags.get(tag) {
+                    positions[*key as usize] = *position;
+                }
+            }
+        }
+        let known = |key: usize| positions.iter().all(|p| p[key] != ABSENT);
+        let any = |key: usize| positions.iter().any(|p| p[key] != ABSENT);
+        let (mut training, mut test) = (Vec::new(), Vec::new());
+        for (key, text) in (0u32..).zip(&self.own_keys) {
+            if self.plan.join == Join::Left || known(key as usize) {
+                let part = if is_test_row(self.plan.split, text) { &mut test } else { &mut training };
+                part.push(key);
+            }
+        }
+        if !(0..count).any(|key| if self.plan.join == Join::Left { any(key) } else { known(key) }) {
+            return Err(Error::job(Code::EmptyIntersection, "ALIGN-9", "the parties have no row in common"));
+        }
+        let training_rows = training.len() as u32;
+        let mut rows = self.shuffled("align training order", &training);
+        rows.extend(self.shuffled("align test order", &test));
+        let send = self
+            .peers
+            .iter()
+            .zip(&positions)
+            .flat_map(|(peer, positions)| rows_messages(peer.rank, &rows, training_rows, positions))
+            .collect();
+        let sizes = self.peers.iter().filter_map(|peer| peer.exchange.as_ref()).map(|e| e.blinded.total()).collect();
+        let matched = positions.iter().map(|p| p.iter().map(|position| *position != ABSENT).collect()).collect();
+        Ok(Step::done(AlignedInitiator { rows, training_rows, matched, sizes }).sending(send))
+    }
+
+    fn shuffled(&self, label: &str, keys: &[u32]) -> Vec<u32> {
+        let order = self.seed.stream(label, &[]).permutation(keys.len() as u32);
+        order.iter().map(|index| keys[*index as usize]).collect()
+    }
+}
+
+/// Whether a row is a test row: the first 8 bytes of H(key) modulo 10 below 3, or always (align.md, section 3).
+fn is_test_row(split: Split, key: &str) -> bool {
+    match split {
+        Split::None => true,
+        Split::Hash => {
+            let hash = sha256(&[key.as_bytes()]);
+            hash[..8].iter().fold(0u64, |v, b| v << 8 | u64::from(*b)) % 10 < 3
+        }
+    }
+}
+
+fn rows_messages(to: Rank, rows: &[u32], training_rows: u32, positions: &[u32]) -> Vec<Outgoing> {
+    rows.chunks(BATCH_ELEMENTS)
+        .enumerate()
+        .map(|(batch, keys)| {
+            let head = Writer::with_capacity(12 + 4 * keys.len())
+                .u32(rows.len() as u32)
+                .u32(training_rows)
+                .u32((batch * BATCH_ELEMENTS) as u32);
+            let payload = keys.iter().fold(head, |w, key| w.bytes(&positions[*key as usize].to_le_bytes())).finish();
+            message(to, Kind::AlignRows, payload)
+        })
+        .collect()
+}
+
+fn truncated(tag: [u8; 32], width: usize) -> [u8; 32] {
+    let mut out = [0; 32];
+    let width = width.min(32);
+    out[..width].copy_from_slice(&tag[..width]);
+    out
+}
+
+impl Exchange {
+    fn new(from: Rank, n: u64, m: u64) -> Self {
+        let tag_bytes = tag_bytes(n, m);
+        Exchange {
+            tag_bytes,
+            blinded: Batches::new(from, ELEMENT_BYTES, m),
+            seen: Seen::default(),
+            tags: Batches::new(from, tag_bytes, n),
+            seen_tags: Seen::default(),
+            own_tags: Vec::new(),
+            peer_tags: HashMap::new(),
+        }
+    }
+
+    fn take_tags(&mut self, from: Rank, payload: &[u8], sent: usize) -> Result<(), Error> {
+        let tags = self.tags.read(payload)?;
+        if self.tags.received() > sent as u64 {
+            return Err(Error::peer(from, Code::MalformedMessage, "ALIGN-4", "tags of elements that were not sent"));
+        }
+        self.seen_tags.admit(tags, self.tag_bytes, from, "ALIGN-7")?;
+        for tag in tags.chunks_exact(self.tag_bytes) {
+            let mut full = [0; 32];
+            full[..tag.len()].copy_from_slice(tag);
+            self.own_tags.push(full);
+        }
+        Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.blinded.is_complete() && self.tags.is_complete()
+    }
+}
+
+impl Machine for Initiator {
+    type Output = AlignedInitiator;
+
+    fn step(self, input: Option<(Rank, Message)>) -> Result<Step<Self>, Error> {
+        match input {
+            None if !self.started => self.start(),
+            None => Ok(self.send_own()),
+            Some((rank, message)) => {
+                check_place(&message, rank)?;
+                self.receive(rank, &message)
+            }
+        }
+    }
+}

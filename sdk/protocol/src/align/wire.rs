@@ -1,0 +1,134 @@
+//! Payloads of alignment, and what follows from sizes alone.
+use crate::error::Blame;
+use crate::session::Keys;
+use crate::{Error, Kind, Message, Outgoing};
+use hefu_core::{Code, Rank, Reader, Stage, Writer};
+use hefu_crypto::{ELEMENT_BYTES, Suite, sha256};
+use std::collections::HashSet;
+
+/// Elements of a batch; each batch but the last has exactly so many.
+pub const BATCH_ELEMENTS: usize = 16_384;
+/// The position of a row that the collaborator does not have.
+pub const ABSENT: u32 = u32::MAX;
+
+/// `DST` of section 2.
+pub(super) fn domain_tag(keys: &Keys, collaborator: Rank) -> Vec<u8> {
+    [
+        b"hefu/1 align ".as_slice(),
+        &Suite::Intl.number().to_be_bytes(),
+        &collaborator.0.to_be_bytes(),
+        &keys.transcript(),
+    ]
+    .concat()
+}
+
+/// Bytes of a tag, w of section 3.
+pub(super) fn tag_bytes(n: u64, m: u64) -> usize {
+    let bits = |k: u64| u64::BITS - k.leading_zeros();
+    (40 + bits(n) + bits(m)).div_ceil(8).max(10) as usize
+}
+
+/// `tag(Q)` in full; callers keep the first w bytes.
+pub(super) fn tag(keys: &Keys, collaborator: Rank, element: &[u8; ELEMENT_BYTES]) -> [u8; 32] {
+    sha256(&[b"hefu/1 align tag", &keys.transcript(), &collaborator.0.to_be_bytes(), element])
+}
+
+pub(super) fn message(to: Rank, kind: Kind, payload: Vec<u8>) -> Outgoing {
+    Outgoing { to, message: Message { kind, stage: Stage::Align.number(), round: 0, payload } }
+}
+
+/// Refuses a message of another stage or round (FRAME-11).
+pub(super) fn check_place(message: &Message, from: Rank) -> Result<(), Error> {
+    if message.stage == Stage::Align.number() && message.round == 0 { Ok(()) } else { Err(Error::unexpected(from)) }
+}
+
+pub(super) fn size_message(to: Rank, count: u64) -> Outgoing {
+    message(to, Kind::AlignSize, Writer::new().u64(count).finish())
+}
+
+/// Reads ALIGN_SIZE.
+pub(super) fn read_size(payload: &[u8], from: Rank, max_rows: u64) -> Result<u64, Error> {
+    let mut reader = Reader::new(payload);
+    let count = reader.u64().blame(from)?;
+    reader.end().blame(from)?;
+    // Positions are 32 bits wide, and one value means absent.
+    if count > max_rows.min(u64::from(ABSENT) - 1) {
+        return Err(Error::peer(from, Code::TooManyRows, "ALIGN-6", "a party announces more rows than allowed"));
+    }
+    Ok(count)
+}
+
+/// A batch message of elements or tags that begin at index `first`.
+pub(super) fn batch_message<T: AsRef<[u8]>>(to: Rank, kind: Kind, first: usize, items: &[T], width: usize) -> Outgoing {
+    let mut writer = Writer::with_capacity(4 + items.len() * width).u32(u32::try_from(first).unwrap_or(u32::MAX));
+    for item in items {
+        writer = writer.bytes(&item.as_ref()[..width]);
+    }
+    message(to, kind, writer.finish())
+}
+
+/// Follows contiguous batches of fixed-width items up to an announced total (ALIGN-4).
+#[derive(Debug)]
+pub(super) struct Batches {
+    from: Rank,
+    width: usize,
+    total: u64,
+    received: u64,
+}
+
+impl Batches {
+    pub(super) fn new(from: Rank, width: usize, total: u64) -> Self {
+        Batches { from, width, total, received: 0 }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.received == self.total
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The items of the next batch.
+    pub(super) fn read<'a>(&mut self, payload: &'a [u8]) -> Result<&'a [u8], Error> {
+        let mut reader = Reader::new(payload);
+        let first = u64::from(reader.u32().blame(self.from)?);
+        let items = reader.rest();
+        let expected = (self.total - self.received).min(BATCH_ELEMENTS as u64);
+        if first != self.received || expected == 0 || items.len() as u64 != expected * self.width as u64 {
+            let cause = "a batch is not the next one or has another length";
+            return Err(Error::peer(self.from, Code::MalformedMessage, "ALIGN-4", cause));
+        }
+        self.received += expected;
+        Ok(items)
+    }
+}
+
+/// Refuses an element or tag that came before (ALIGN-3, ALIGN-7).
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashSet<[u8; 16]>);
+
+impl Seen {
+    /// Items are uniformly distributed over their encodings, so their first 16 bytes tell them apart.
+    pub(super) fn admit(
+        &mut self,
+        items: &[u8],
+        width: usize,
+        from: Rank,
+        requirement: &'static str,
+    ) -> Result<(), Error> {
+        for item in items.chunks_exact(width) {
+            let mut head = [0; 16];
+            let take = width.min(16);
+            head[..take].copy_from_slice(&item[..take]);
+            if !self.0.insert(head) {
+                return Err(Error::peer(from, Code::DuplicateElement, requirement, "an element came twice"));
+            }
+        }
+        Ok(())
+    }
+}
