@@ -55,7 +55,7 @@ pub fn collect(tree: &Tree) -> Result<BTreeSet<Citation>, String> {
 fn in_rust(path: &str, text: &str) -> Vec<Citation> {
     let code = code_only(text);
     let lines = LineIndex::new(&code);
-    let test_file = path.ends_with("/tests.rs") || path.contains("/tests/");
+    let test_file = path.ends_with("tests.rs") || path.contains("/tests/");
     let regions: Vec<(usize, usize)> =
         test_regions(&code).into_iter().map(|(first, last)| (lines.of(first), lines.of(last))).collect();
     let known = functions(&code);

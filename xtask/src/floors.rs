@@ -181,7 +181,7 @@ fn is_path(code: &str, at: usize, path: &str) -> bool {
 }
 
 fn is_test_file(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
+    path.ends_with("tests.rs") || path.contains("/tests/")
 }
 
 /// What cargo resolves for a pure crate must hold no impure one.
