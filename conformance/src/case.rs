@@ -1,0 +1,363 @@
+//! Cases are data: a scenario, and for a negative case exactly one operator of a closed list.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::wire::h;
+
+/// One case of the corpus.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Permanent id, such as `ALIGN-N-004`.
+    pub id: String,
+    /// The requirement that the case tests, such as `ALIGN-2`.
+    pub clause: String,
+    /// Further requirements whose codes the one deviation may rightly meet.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// The profile it belongs to.
+    pub profile: Profile,
+    /// The role of the target.
+    #[serde(default)]
+    pub role: Role,
+    /// Whether the target has to accept or to refuse.
+    pub kind: Kind,
+    /// One line for people.
+    pub title: String,
+    /// How far the dialogue goes.
+    pub scenario: Scenario,
+    /// The positive case that has to pass first; every negative case has one.
+    #[serde(default)]
+    pub control: Option<String>,
+    /// What is aligned with what.
+    #[serde(default)]
+    pub setting: Setting,
+    /// What the suite does differently from its control.
+    #[serde(default)]
+    pub operator: Option<Operator>,
+    /// What a negative case accepts.
+    #[serde(default)]
+    pub expect: Expect,
+    /// Set where the requirement is a SHOULD: a failure is a WARN.
+    #[serde(default)]
+    pub should: bool,
+    /// The attack or mistake that the requirement stops.
+    pub why: String,
+}
+
+/// A profile of the suite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Profile {
+    /// TLS, discovery, session, frames.
+    Core,
+    /// Alignment.
+    Align,
+}
+
+impl Profile {
+    /// Name as printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Core => "CORE",
+            Profile::Align => "ALIGN",
+        }
+    }
+
+    /// Reads a name, in either case.
+    pub fn parse(name: &str) -> Option<Profile> {
+        [Profile::Core, Profile::Align].into_iter().find(|p| p.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// The role that the target plays; the suite plays the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The suite initiates.
+    #[default]
+    Collaborator,
+}
+
+/// Whether the target has to accept or to refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The dialogue ends as it should.
+    Positive,
+    /// The one deviation is refused, with a code of the closed set.
+    Negative,
+}
+
+/// How far a dialogue goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scenario {
+    /// Connect, GetVersions, GetCapabilities.
+    Discover,
+    /// … Open, Confirm; then Abort.
+    Confirm,
+    /// … a whole alignment; then Close.
+    Align,
+}
+
+/// What is aligned with what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Setting {
+    /// Dataset of the target.
+    pub dataset: String,
+    /// Keys that both sides have.
+    pub common: usize,
+    /// Further keys of the suite's own.
+    pub own: usize,
+    /// `inner` or `left`.
+    pub join: String,
+    /// Chunk size that the offer names, in bytes.
+    pub max_chunk: u64,
+    /// Run the dialogue twice and, the second time, send the group elements of the target's keys in the first.
+    pub probe: bool,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Setting { dataset: "main".into(), common: 120, own: 80, join: "inner".into(), max_chunk: 1 << 20, probe: false }
+    }
+}
+
+/// What a negative case accepts as a refusal, and what must not follow.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// Names of registry codes.
+    pub codes: Vec<String>,
+    /// A refusal by the transport counts: a TLS alert or a closed connection.
+    pub transport: bool,
+    /// Answers or messages of the target that must not come after the deviation.
+    pub forbid: Vec<String>,
+    /// The refused call changes nothing: the dialogue then ends as the control does.
+    pub survives: bool,
+}
+
+/// The closed list of deviations.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Operator {
+    /// Connect with another certificate.
+    Certificate { fault: CertificateFault },
+    /// Send bytes instead of a TLS 1.3 hello.
+    Raw { bytes: RawBytes },
+    /// Set a member of the offer before it is signed; `$target`, `$second`, `$badcheck` stand for party ids.
+    OfferSet { pointer: String, value: serde_json::Value },
+    /// Append to an array of the offer before it is signed.
+    OfferPush { pointer: String, value: serde_json::Value },
+    /// Replace a piece of the offer's text before it is signed.
+    OfferText { find: String, replace: String },
+    /// Sign the offer as a document of another type.
+    OfferType { payload_type: String },
+    /// Alter the offer's envelope after it was signed.
+    OfferFlip { part: EnvelopePart },
+    /// Send the same offer twice.
+    OfferTwice,
+    /// Be another trusted party for the whole dialogue.
+    InitiateAs { party: String },
+    /// Make one call of the session from another party's connection.
+    CallAs { call: String, party: String },
+    /// Open sessions until the declared maximum runs, then one more.
+    FillJobs,
+    /// Send one's confirm list with the target's confirm re-encoded.
+    ConfirmAltered,
+    /// Flip a bit of the transcript signature.
+    TranscriptFlip,
+    /// Call Confirm a second time.
+    ConfirmTwice,
+    /// Send the first frame before Confirm.
+    FrameBeforeConfirm,
+    /// Call Close before the stages are done.
+    CloseEarly,
+    /// Set a header field of one frame before it is sealed.
+    Header { message: String, #[serde(default)] chunk: u32, field: Field, value: u64 },
+    /// Cut the header of one frame.
+    HeaderCut { message: String, bytes: usize },
+    /// Alter the body of one frame after it was sealed.
+    Body { message: String, #[serde(default)] chunk: u32, edit: BodyEdit },
+    /// One chunk above the negotiated size.
+    ChunkAbove { message: String },
+    /// Send a frame again, as it was or with another content.
+    Repeat { message: String, altered: bool },
+    /// Leave out a sequence number.
+    Skip { message: String },
+    /// Send a message before the one named.
+    Insert { before: String, kind: u16, #[serde(default)] payload: String },
+    /// Stay silent in place of a message until the declared idle time is well over.
+    Silence { message: String },
+    /// Edit the content of a message.
+    Payload { message: String, #[serde(default)] batch: usize, edit: PayloadEdit },
+    /// Put something else in place of one blinded element.
+    Element { index: usize, value: ElementFault },
+    /// Send one element more or less than announced.
+    Count { by: i32 },
+    /// Announce one key more than the target accepts.
+    SizeAboveLimit,
+    /// Put something else in place of one position.
+    Position { index: usize, value: PositionFault },
+    /// Nothing but what the setting says: fewer matched rows than the target's configured minimum.
+    FewRows,
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateFault {
+    /// No certificate at all.
+    None,
+    /// The right name under a root that nobody trusts.
+    StrangerRoot,
+    /// The right name under the root of another trusted party.
+    OtherMemberRoot,
+    /// No URI name.
+    NoParty,
+    /// Two URI names.
+    TwoParties,
+    /// Past its validity.
+    Expired,
+    /// Before its validity.
+    NotYetValid,
+}
+
+/// Bytes in place of a TLS 1.3 hello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawBytes {
+    /// A ClientHello that offers TLS 1.2 only.
+    Tls12Hello,
+    /// HTTP/2 without TLS.
+    Http2Preface,
+}
+
+/// A part of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvelopePart {
+    /// One character of the payload changes; it stays JSON.
+    Payload,
+    /// One bit of the signature.
+    Signature,
+}
+
+/// A field of the frame header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Field {
+    Version,
+    Flags,
+    Kind,
+    From,
+    To,
+    /// The value is XORed into the session id's last byte.
+    Session,
+    Stage,
+    Round,
+    Chunk,
+    Chunks,
+    Length,
+    Reserved,
+}
+
+/// A change of a sealed body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BodyEdit {
+    /// One bit of the ciphertext.
+    Flip,
+    /// The last byte is left out.
+    Cut,
+    /// A zero byte is added.
+    Extend,
+}
+
+/// A change of a message's content.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PayloadEdit {
+    /// Hex bytes after the end.
+    Append(String),
+    /// Bytes left out at the end.
+    Cut(usize),
+    /// Hex bytes at the start, in place of what is there.
+    Start(String),
+}
+
+/// What stands in place of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ElementFault {
+    /// The identity.
+    Identity,
+    /// The encoding plus the field prime: the same residue, not canonical.
+    NonCanonical,
+    /// The negative of a canonical field element.
+    Negative,
+    /// A field element that is no ristretto255 element.
+    NotOnGroup,
+    /// The first element again.
+    Repeat,
+    /// The first element again, in the second batch.
+    RepeatInNextBatch,
+}
+
+/// What stands in place of a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionFault {
+    /// m.
+    Beyond,
+    /// The first position again.
+    Repeat,
+    /// 0xffffffff.
+    Absent,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    case: Vec<Case>,
+}
+
+const FILES: [(&str, &str); 4] = [
+    ("tls.toml", include_str!("corpus/tls.toml")),
+    ("session.toml", include_str!("corpus/session.toml")),
+    ("frame.toml", include_str!("corpus/frame.toml")),
+    ("align.toml", include_str!("corpus/align.toml")),
+];
+
+/// The corpus of this binary.
+pub struct Corpus {
+    /// All cases; controls come before what rests on them.
+    pub cases: Vec<Case>,
+    /// SHA-256 over the corpus files, hex.
+    pub digest: String,
+}
+
+impl Corpus {
+    /// Reads the embedded files.
+    ///
+    /// # Errors
+    /// `Suite` where a file is not valid: a fault of this program.
+    pub fn embedded() -> Result<Corpus> {
+        let mut cases: Vec<Case> = Vec::new();
+        for (name, text) in FILES {
+            let file: File = toml::from_str(text).map_err(|e| Error::Suite(format!("corpus {name}: {e}")))?;
+            cases.extend(file.case);
+        }
+        let parts: Vec<&[u8]> = FILES.iter().map(|(_, text)| text.as_bytes()).collect();
+        Ok(Corpus { cases, digest: hex::encode(h(&parts)) })
+    }
+
+    /// The case of an id.
+    pub fn case(&self, id: &str) -> Option<&Case> {
+        self.cases.iter().find(|case| case.id.eq_ignore_ascii_case(id))
+    }
+}

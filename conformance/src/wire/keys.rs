@@ -1,0 +1,69 @@
+//! Transcript and frame keys (session section 5).
+
+use hkdf::Hkdf;
+use sha2::Sha256;
+use x25519_dalek::{PublicKey, StaticSecret};
+
+use super::{h, lp};
+
+/// The transcript of an offer and its confirms, in rank order.
+pub fn transcript(offer: &[u8], confirms: &[Vec<u8>]) -> [u8; 32] {
+    let mut bytes = b"hefu/1 transcript".to_vec();
+    lp(&mut bytes, offer);
+    for confirm in confirms {
+        lp(&mut bytes, confirm);
+    }
+    h(&[&bytes])
+}
+
+/// What the party of `rank` signs over the transcript.
+pub fn transcript_statement(rank: u16, transcript: &[u8; 32]) -> Vec<u8> {
+    let mut bytes = b"hefu/1 transcript signature".to_vec();
+    bytes.extend_from_slice(&rank.to_be_bytes());
+    bytes.extend_from_slice(transcript);
+    bytes
+}
+
+/// The X25519 public key of a secret.
+pub fn public(secret: &[u8; 32]) -> [u8; 32] {
+    PublicKey::from(&StaticSecret::from(*secret)).to_bytes()
+}
+
+/// The secret of one pair of ranks, as a pseudo-random key.
+pub struct Pair([u8; 32]);
+
+impl Pair {
+    /// From one's own ephemeral secret, the peer's ephemeral and the transcript.
+    pub fn new(transcript: &[u8; 32], secret: &[u8; 32], peer: &[u8; 32]) -> Self {
+        let shared = StaticSecret::from(*secret).diffie_hellman(&PublicKey::from(*peer));
+        let (prk, _) = Hkdf::<Sha256>::extract(Some(transcript), shared.as_bytes());
+        Pair(prk.into())
+    }
+
+    /// The key of frames from rank `from` to rank `to`.
+    pub fn frame_key(&self, from: u16, to: u16) -> [u8; 32] {
+        let mut info = b"hefu/1 frame".to_vec();
+        info.extend_from_slice(&from.to_be_bytes());
+        info.extend_from_slice(&to.to_be_bytes());
+        let mut out = [0; 32];
+        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(&self.0) {
+            // 32 bytes are within what Expand can give.
+            let _ = hkdf.expand(&info, &mut out);
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_derive_the_same_key_and_each_direction_its_own() {
+        let (a, b) = ([1; 32], [2; 32]);
+        let (here, there) = (Pair::new(&[9; 32], &a, &public(&b)), Pair::new(&[9; 32], &b, &public(&a)));
+        assert_eq!(here.frame_key(0, 1), there.frame_key(0, 1));
+        assert_ne!(here.frame_key(0, 1), here.frame_key(1, 0));
+        assert_ne!(here.frame_key(0, 1), Pair::new(&[8; 32], &a, &public(&b)).frame_key(0, 1));
+    }
+}
