@@ -185,6 +185,15 @@ impl Block {
         if scalars.iter().all(|s| s.abs() < SCALAR_LIMIT) { Ok(scalars) } else { Err(Error::ScalarTooLarge) }
     }
 
+    /// Takes the last accepted evaluation back, because another party's share wrapped (section 7). The point stays.
+    ///
+    /// Accepting the repetition makes the same scalars as if the first had never been: a refreshed metric is refreshed again.
+    pub fn retract(&mut self) {
+        self.points.pop();
+        self.gradients.pop();
+        self.directions.pop();
+    }
+
     /// Accepted evaluations.
     pub fn accepted(&self) -> usize {
         self.points.len()
