@@ -229,6 +229,7 @@ def check_critical(document, known):
 # Section 4: parties.
 
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+PART = re.compile("[A-Za-z0-9-]{1,64}")
 USCC_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 
 
@@ -243,6 +244,6 @@ def uscc_is_valid(code):
 def check_party_id(text):
     """Returns (scheme, value), or refuses (CONV-9)."""
     scheme, colon, value = text.partition(":")
-    refuse_if(not colon or not re.fullmatch("[a-z0-9]+", scheme) or not value, "BAD_PARTY_ID", "CONV-9")
+    refuse_if(not colon or not PART.fullmatch(scheme) or not PART.fullmatch(value), "BAD_PARTY_ID", "CONV-9")
     refuse_if(scheme == "uscc" and not uscc_is_valid(value), "BAD_PARTY_ID", "CONV-9")
     return scheme, value

@@ -80,7 +80,7 @@ class Receiver:
         wrong = f["version"] != 1 or f["flags"] != 0 or f["reserved"] != 0
         refuse_if(wrong, "MALFORMED_FRAME", "FRAME-1")
         refuse_if(f["session"] != self.session, "UNKNOWN_SESSION", "FRAME-2")
-        relayed = self.peer == 0 and f["sender"] in self.keys
+        relayed = self.peer == 0 and f["sender"] in self.keys and f["sender"] != self.own
         refuse_if(f["sender"] != self.peer and not relayed, "WRONG_PARTY", "FRAME-3")
         refuse_if(f["receiver"] != self.own, "WRONG_PARTY", "FRAME-4")
         refuse_if(f["message_length"] > self.max_message, "MESSAGE_TOO_LARGE", "FRAME-5")
@@ -115,7 +115,7 @@ class Receiver:
         """The part of FRAME-7 that compares a chunk with those before it."""
         before = self.partial[f["sender"]]
         refuse_if(f["index"] != len(before), "MALFORMED_FRAME", "FRAME-7")
-        for name in ("type", "stage", "round", "count", "message_length"):
+        for name in ("type", "stage", "round", "message_length"):
             changed = before and before[0][0][name] != f[name]
             refuse_if(changed, "MALFORMED_FRAME", "FRAME-7")
 

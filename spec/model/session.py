@@ -4,7 +4,7 @@ import json
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from conventions import (H, check_critical, check_party_id, expand, extract, lp, open_document,
+from conventions import (H, check_critical, check_party_id, expand, extract, from_base64, lp, open_document,
                          parse_object, sign, u16be, u32be, verify)
 from errors import REGISTRY, Refusal, refuse_if
 
@@ -16,7 +16,7 @@ OFFER_MEMBERS = ("type", "versions", "suites", "session", "job", "nonce", "parti
                  "outputs", "plan", "limits", "extensions", "critical")
 CONFIRM_MEMBERS = ("type", "offer", "rank", "party", "nonce", "ephemeral", "version", "suite",
                    "algorithm", "allow", "schema", "critical")
-STAGES = ("align", "train", "evaluate", "score")
+STAGES = (["align"], ["align", "train", "evaluate"], ["align", "score"])
 JOINS = ("inner", "left")
 MISSING = ("error", "mean")
 SPLITS = ("sha256-mod10-3", "none")
@@ -49,18 +49,16 @@ def select(offered_versions, offered_suites, own_versions, own_suites):
 
 def require(document, members, type_):
     """The required members are there and have the right kind."""
-    refuse_if(document.get("type") != type_, "MALFORMED_DOCUMENT", "CONV-6")
+    refuse_if(document.get("type") != type_, "MALFORMED_DOCUMENT", "CONV-10")
     for name, kind in members:
-        refuse_if(not isinstance(document.get(name), kind), "MALFORMED_DOCUMENT", "CONV-6")
+        refuse_if(not isinstance(document.get(name), kind), "MALFORMED_DOCUMENT", "CONV-10")
 
 
 def check_descriptor(envelope):
     """SESS-1: the descriptor names the key that signed it, so its payload is read to find that key."""
-    import base64
-    payload = base64.b64decode(parse_object(envelope, "CONV-10")["payload"])
-    key = bytes.fromhex(parse_object(payload, "CONV-6")["signing_key"])
-    payload = open_document(envelope, PARTY, key)
-    document = parse_object(payload, "CONV-6")
+    named = parse_object(payload_of(envelope), "CONV-10").get("signing_key")
+    refuse_if(not isinstance(named, str), "MALFORMED_DOCUMENT", "CONV-10")
+    document = parse_object(open_document(envelope, PARTY, bytes.fromhex(named)), "CONV-10")
     require(document, (("party", str), ("signing_key", str), ("tls_root", str)), "hefu/party/1")
     check_critical(document, PARTY_MEMBERS)
     check_party_id(document["party"])
@@ -70,7 +68,7 @@ def check_descriptor(envelope):
 def check_offer(envelope, tls_party, tls_party_key, own_party, own_versions, own_suites):
     """A collaborator's checks before it looks at its own configuration: (rank, version, suite)."""
     payload = open_document(envelope, OFFER, tls_party_key)
-    offer = parse_object(payload, "CONV-6")
+    offer = parse_object(payload, "CONV-10")
     check_critical(offer, OFFER_MEMBERS)
     require(offer, (("versions", list), ("suites", list), ("session", str), ("parties", list),
                     ("outputs", list), ("plan", dict), ("limits", dict), ("extensions", list)),
@@ -83,7 +81,7 @@ def check_offer(envelope, tls_party, tls_party_key, own_party, own_versions, own
     version, suite = select(offer["versions"], offer["suites"], own_versions, own_suites)
     refuse_if(any(e["critical"] for e in offer["extensions"]), "UNKNOWN_CRITICAL", "SESS-10")
     plan = offer["plan"]
-    refuse_if(any(s not in STAGES for s in plan["stages"]), "UNSUPPORTED_PLAN", "SESS-11")
+    refuse_if(plan["stages"] not in STAGES, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["algorithm"] not in ALGORITHMS, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["join"] not in JOINS, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["missing"] not in MISSING, "UNSUPPORTED_PLAN", "SESS-11")
@@ -91,23 +89,27 @@ def check_offer(envelope, tls_party, tls_party_key, own_party, own_versions, own
     return parties.index(own_party, 1), version, suite
 
 
-def check_confirm(envelope, key, offer_envelope, peer_versions, peer_suites):
-    """The initiator's checks of one confirm; the peer's lists are those that Discovery gave."""
-    document = parse_object(open_document(envelope, CONFIRM, key), "CONV-6")
+def check_confirm(envelope, key, offer_envelope, peer_lists=None):
+    """The initiator's checks of one confirm; peer_lists: the versions and suites that Discovery gave, if asked."""
+    document = parse_object(open_document(envelope, CONFIRM, key), "CONV-10")
     check_critical(document, CONFIRM_MEMBERS)
     require(document, (("offer", str), ("rank", int), ("party", str), ("ephemeral", str),
                        ("version", str), ("suite", int)), "hefu/confirm/1")
     refuse_if(document["offer"] != H(offer_envelope).hex(), "TRANSCRIPT_MISMATCH", "SESS-7")
-    offer = parse_object(open_document_payload(offer_envelope), "CONV-6")
-    chosen = select(offer["versions"], offer["suites"], peer_versions, peer_suites)
-    refuse_if((document["version"], document["suite"]) != chosen, "DOWNGRADE", "SESS-8")
+    offer = parse_object(payload_of(offer_envelope), "CONV-10")
+    listed = document["version"] in offer["versions"] and document["suite"] in offer["suites"]
+    refuse_if(not listed, "DOWNGRADE", "SESS-8")
+    if peer_lists is not None:
+        chosen = select(offer["versions"], offer["suites"], *peer_lists)
+        refuse_if((document["version"], document["suite"]) != chosen, "DOWNGRADE", "SESS-8")
     return document
 
 
-def open_document_payload(envelope):
-    """The payload of an envelope of one's own."""
-    import base64
-    return base64.b64decode(json.loads(envelope)["payload"])
+def payload_of(envelope):
+    """The payload of an envelope, not verified."""
+    payload = from_base64(parse_object(envelope, "CONV-10").get("payload"))
+    refuse_if(payload is None, "MALFORMED_DOCUMENT", "CONV-10")
+    return payload
 
 
 # Section 5: transcript and keys.
