@@ -44,7 +44,7 @@ pub fn collect(tree: &Tree) -> Result<BTreeSet<Citation>, String> {
             found.extend(in_json(path, &text)?);
         }
     }
-    for (folder, by) in [("conformance/cases/", By::Case), ("conformance/faults/", By::Fault)] {
+    for (folder, by) in [("conformance/src/corpus/", By::Case), ("conformance/src/faults/", By::Fault)] {
         for path in tree.paths(folder, ".toml") {
             found.extend(in_toml(path, &tree.text(path)?, by)?);
         }
@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_comment_cites_for_the_test_around_or_below_it() {
-        let text = "fn ships() {} // not here\n#[cfg(test)]\nmod tests {\n    /// clause: FRAME-5, FRAME-6: before allocation\n    \
+        let text = "fn ships() {} // not here\n#[cfg(test)]\nmod tests {\n    \
+            /// clause: FRAME-5, FRAME-6: before allocation\n    \
             #[test]\n    fn capped() {\n        // clause: FRAME-7.\n    }\n}\n";
         let found = in_rust("sdk/protocol/src/frame.rs", text);
         let name = "protocol::frame::capped";
@@ -188,10 +189,10 @@ mod tests {
     fn data_files_cite_by_a_member() {
         let vector = in_json("spec/vectors/frame/bad_version.json", "{\n\"clause\": [\"FRAME-1\"]}");
         assert_eq!(vector.map(|f| flat(&f)), Ok(vec!["FRAME-1 Vector frame/bad_version 2".to_owned()]));
-        let case = in_toml("conformance/cases/core/f.toml", "id = \"core/f\"\nclause = \"FRAME-1\"\n", By::Case);
+        let case = in_toml("conformance/src/corpus/core/f.toml", "id = \"core/f\"\nclause = \"FRAME-1\"\n", By::Case);
         assert_eq!(case.map(|f| flat(&f)), Ok(vec!["FRAME-1 Case core/f 2".to_owned()]));
         let many = "[[case]]\nid = \"a\"\nclause = \"ENV-1\"\n[[case]]\nid = \"b\"\nclause = \"ENV-2\"\n";
-        let found = in_toml("conformance/cases/x.toml", many, By::Case).map(|f| flat(&f));
+        let found = in_toml("conformance/src/corpus/x.toml", many, By::Case).map(|f| flat(&f));
         assert_eq!(found, Ok(vec!["ENV-1 Case a 3".to_owned(), "ENV-2 Case b 6".to_owned()]));
     }
 

@@ -8,14 +8,16 @@ use std::fmt::Write;
 /// Where the table stands.
 pub const PATH: &str = "spec/coverage.md";
 
+const HEAD: &str = "# Coverage
+
+Written by `cargo xtask clauses --write`; do not edit. Each clause with its level, the tests and vectors that cite it,
+the conformance cases, and the fault that violates it on purpose, or the reason why it has no test
+(`registry/clauses.json`).
+";
+
 /// Writes the table as Markdown.
 pub fn table(clauses: &Clauses, registry: &Registry, citations: &BTreeSet<Citation>) -> String {
-    let mut out = String::from(
-        "# Coverage\n\nWritten by `cargo xtask clauses --write`; do not edit. Each clause with its level, the tests and vectors \
-         that cite it, the\nconformance cases, and the fault that violates it on purpose, or the reason why it has no test \
-         (`registry/clauses.json`).\n",
-    );
-    let _ = writeln!(out, "\n{}", summary(clauses, registry, citations));
+    let mut out = format!("{HEAD}\n{}\n", summary(clauses, registry, citations));
     let mut documents: BTreeMap<&str, Vec<&Id>> = BTreeMap::new();
     for (id, clause) in clauses {
         documents.entry(&clause.document).or_default().push(id);
@@ -55,8 +57,8 @@ pub fn summary(clauses: &Clauses, registry: &Registry, citations: &BTreeSet<Cita
     let reasoned = musts.iter().filter(|id| registry.get(**id).is_some_and(|e| e.reason.is_some())).count();
     let (cases, faults) = (cited(&[By::Case]), cited(&[By::Fault]));
     format!(
-        "{} clauses, {} of them MUST: {tested} tested, {cases} by a conformance case, {faults} with a fault that violates \
-         them, {reasoned} with a closed reason.",
+        "{} clauses, {} of them MUST: {tested} tested, {cases} by a conformance case, {faults} with a fault that \
+         violates them, {reasoned} with a closed reason.",
         clauses.len(),
         musts.len()
     )

@@ -71,7 +71,8 @@ fn line_of(text: &str, title: &str, key: &str) -> usize {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "[package]\nname = \"x\"\n[dependencies]\na.workspace = true\nb = { package = \"bee\", optional = true }\n\
+    const TEXT: &str = "[package]\nname = \"x\"\n[dependencies]\na.workspace = true\n\
+        b = { package = \"bee\", optional = true }\n\
         [dev-dependencies]\na = \"1\"\n[target.'cfg(unix)'.dependencies]\nc = \"1\"\n";
 
     #[test]

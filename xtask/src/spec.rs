@@ -140,7 +140,8 @@ fn level(sentence: &str) -> Option<Level> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# Frames\n\n- **FRAME-1** A receiver MUST refuse\n  a short header (`X`).\n- **FRAME-10** A node SHOULD log.\n";
+    const TEXT: &str = "# Frames\n\n- **FRAME-1** A receiver MUST refuse\n  a short header (`X`).\n\
+        - **FRAME-10** A node SHOULD log.\n";
 
     fn clauses(text: &str) -> (Clauses, Vec<Finding>) {
         read(&Tree::of(&[("spec/frame.md", text), ("spec/README.md", "it MUST")]))
