@@ -41,17 +41,17 @@ pub fn seal(payload_type: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
 
 fn parse(envelope: &[u8], payload_type: &str) -> Result<(Envelope, Vec<u8>), Error> {
     let envelope: Envelope = serde_json::from_slice(envelope).map_err(|_| Error::MalformedDocument)?;
-    if envelope.payload_type != payload_type {
+    if envelope.payload_type != payload_type || envelope.signatures.len() != 1 {
         return Err(Error::MalformedDocument);
     }
     let payload = STANDARD.decode(&envelope.payload).map_err(|_| Error::MalformedDocument)?;
     Ok((envelope, payload))
 }
 
-/// Verifies an envelope under a public key, then answers the payload (CONV-4, CONV-6).
+/// Verifies an envelope under a public key, then answers the payload (CONV-4, CONV-6, CONV-10).
 ///
 /// # Errors
-/// `MalformedDocument` where it is no envelope or of another type; `BadSignature` where no signature verifies.
+/// `MalformedDocument` where it is no envelope, of another type, or has not one signature; `BadSignature` where that does not verify.
 pub fn open(envelope: &[u8], payload_type: &str, public: &[u8; 32]) -> Result<Vec<u8>, Error> {
     let (envelope, payload) = parse(envelope, payload_type)?;
     let message = encode(payload_type, &payload);

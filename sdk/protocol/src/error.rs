@@ -113,3 +113,31 @@ impl<T> Blame<T> for Result<T, hefu_crypto::Error> {
         })
     }
 }
+
+impl<T> Blame<T> for Result<T, hefu_he::Error> {
+    fn blame(self, rank: Rank) -> Result<T, Error> {
+        self.map_err(|error| match error.code() {
+            Code::BadElement => Error::peer(rank, Code::BadElement, "RLWE-2", "a residue is not below its prime"),
+            Code::DuplicateElement => Error::peer(rank, Code::DuplicateElement, "RLWE-6", "a seed came twice"),
+            Code::MalformedMessage => Error::malformed(rank),
+            code => Error::job(code, "", error.to_string()),
+        })
+    }
+}
+
+impl std::convert::From<hefu_he::Error> for Error {
+    fn from(error: hefu_he::Error) -> Self {
+        let requirement = match error.code() {
+            Code::NormTooLarge => "RLWE-4",
+            Code::NoiseBudget => "RLWE-7",
+            _ => "",
+        };
+        Error::job(error.code(), requirement, error.to_string())
+    }
+}
+
+impl std::convert::From<hefu_model::Error> for Error {
+    fn from(error: hefu_model::Error) -> Self {
+        Error::job(error.code(), "", error.to_string())
+    }
+}

@@ -86,7 +86,7 @@ pub struct OfferedParty {
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Stages in order: align, train, evaluate; or align, score.
+    /// Stages in order: align; or align, train, evaluate; or align, score.
     pub stages: Vec<Stage>,
     /// Which rows the job keeps.
     pub join: Join,
@@ -100,8 +100,9 @@ pub struct Plan {
     pub lambda: f64,
     /// Largest number of evaluations.
     pub max_evaluations: u32,
-    /// The model that training makes, or that scoring uses.
-    pub model: ModelId,
+    /// The model that training makes, or that scoring uses; none where the plan only aligns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelId>,
 }
 
 /// Sizes that both sides hold frames to.

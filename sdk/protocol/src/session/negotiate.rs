@@ -7,7 +7,7 @@ use hefu_crypto::{SigningKey, Suite, dsse};
 /// Protocol versions that work here, best first.
 pub const VERSIONS: &[&str] = &["1.0"];
 /// Algorithms that a plan may name.
-pub const ALGORITHMS: &[&str] = &["vlr-1", "score-sum-1"];
+pub const ALGORITHMS: &[&str] = &["align-ecdh-1", "vlr-1", "score-sum-1"];
 /// Largest chunk that may be negotiated.
 const MAX_CHUNK_BYTES: u32 = 2 << 20;
 
@@ -144,12 +144,16 @@ fn check_plan(offer: &Offer) -> Result<(), Error> {
     let refuse = |cause| Err(Error::refused(Code::UnsupportedPlan, "SESS-11", cause));
     let plan = &offer.plan;
     let algorithm = match plan.stages.as_slice() {
+        [Stage::Align] => "align-ecdh-1",
         [Stage::Align, Stage::Train, Stage::Evaluate] => "vlr-1",
         [Stage::Align, Stage::Score] => "score-sum-1",
         _ => return refuse("the plan's stages are not supported"),
     };
     if plan.algorithm != algorithm {
         return refuse("the plan's algorithm is not supported");
+    }
+    if plan.model.is_none() && plan.stages.len() > 1 {
+        return refuse("the plan names no model");
     }
     if !plan.lambda.is_finite() || plan.lambda < 0.0 || plan.max_evaluations == 0 {
         return refuse("the plan's penalty or number of evaluations is out of range");

@@ -40,7 +40,7 @@ pub(super) fn offer() -> Offer {
             algorithm: "vlr-1".into(),
             lambda: 1.0,
             max_evaluations: 40,
-            model: ModelId([5; 16]),
+            model: Some(ModelId([5; 16])),
         },
         limits: SessionLimits { max_chunk: 1 << 20, max_message: 1 << 30 },
         extensions: vec![Extension { id: 0x0a0a, critical: false }],
