@@ -58,8 +58,50 @@ def blob(data, whole=False):
     return {**out, "first": data[:32].hex(), "last": data[-32:].hex()}
 
 
-def integers(values):
+def integers(values, whole=False):
     """Integers for a vector: how many, both ends, and the digest of their decimal text, one a line."""
     text = "".join(f"{v}\n" for v in values).encode()
-    return {"count": len(values), "sha256": hashlib.sha256(text).hexdigest(),
-            "first": values[:4], "last": values[-4:]}
+    out = {"count": len(values), "sha256": hashlib.sha256(text).hexdigest(),
+           "first": [str(v) for v in values[:4]], "last": [str(v) for v in values[-4:]]}
+    return {**out, "all": [str(v) for v in values]} if whole else out
+
+
+# The recipes by name, as a vector writes them: {"draw": "ternary", "key": "…"}.
+
+def drawn(recipe):
+    """The integers that a vector's recipe stands for."""
+    kind = recipe["draw"]
+    if kind == "list":
+        return [int(v) for v in recipe["values"]]
+    if kind == "unit":
+        return [0] * recipe["index"] + [int(recipe["value"])] + [0] * (N - 1 - recipe["index"])
+    key = bytes.fromhex(recipe["key"])
+    if kind == "ternary":
+        return ternary(key)
+    if kind == "binomial":
+        return binomial(key)
+    if kind == "flood":
+        return flood(key, recipe["bits"])
+    if kind == "signed":
+        return signed(key, recipe["count"], recipe["bits"])
+    if kind == "below":
+        return Stream(key).uniform(int(recipe["q"]), recipe["count"])
+    if kind == "u64":
+        return u64s(key, recipe["count"])
+    if kind == "slots":
+        moduli = [int(t) for t in recipe["moduli"]]
+        return ringlwe.remainder_to_integers(residues(key, moduli), moduli)
+    raise ValueError(kind)
+
+
+def recipe(kind, label, **more):
+    return {"draw": kind, "key": fixed(label, 16).hex(), **more}
+
+
+def patched(sparse):
+    """Bytes that are zero but for a few places: {"zeros": length, "patches": [[offset, hex], …]}."""
+    data = bytearray(sparse["zeros"])
+    for offset, piece in sparse["patches"]:
+        piece = bytes.fromhex(piece)
+        data[offset:offset + len(piece)] = piece
+    return bytes(data)

@@ -47,7 +47,8 @@ def read_tensor(reader):
 
 def decode(data, frame_round, expected):
     """expected: (name, codec, scale, shape) of every tensor, in the order of the message's format."""
-    refuse_if(len(data) < 10 + 32 or data[:4] != b"HPE1", "MALFORMED_MESSAGE", "CONV-1")
+    refuse_if(data[:4] != b"HPE1", "MALFORMED_MESSAGE", "ENV-2")
+    refuse_if(len(data) < 10 + 32, "MALFORMED_MESSAGE", "CONV-1")
     refuse_if(H(data[:-32]) != data[-32:], "BAD_DIGEST", "ENV-1")
     reader = Reader(data[4:-32])
     round_, count = reader.u32be(), reader.u16be()
