@@ -9,7 +9,7 @@ const COLUMNS: usize = 120;
 /// As file, folder or module; whole words of a name joined by `_`.
 const BANNED_NAMES: [&str; 6] = ["utils", "util", "common", "helpers", "helper", "manager"];
 /// Ends of text files that are looked at.
-const TEXT: [&str; 9] = [".rs", ".md", ".toml", ".json", ".proto", ".py", ".sh", ".svg", ".html"];
+const TEXT: [&str; 11] = [".rs", ".md", ".toml", ".json", ".proto", ".py", ".sh", ".svg", ".html", ".css", ".js"];
 /// Written by a tool.
 const GENERATED: [&str; 4] = ["Cargo.lock", "proto/src/hefu.v1.rs", "proto/src/hefu.control.v1.rs", "spec/coverage.md"];
 /// Nobody's documents should send a reader to a package host.
