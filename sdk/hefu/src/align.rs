@@ -1,10 +1,10 @@
-//! From a plan to a joint model: a model can only be trained on what was aligned.
+//! From matched rows to a joint model: a model can only be trained on what was aligned.
 use crate::dataset::Published;
 use crate::disclosure::Disclosure;
-use crate::job::{Collaborator, JobPlan, JobStatus};
-use crate::result::Report;
+use crate::job::{Collaborator, JobKind, JobPlan, JobStatus};
+use crate::result::{Matches, Report};
 use crate::{Error, Node, Result};
-use hefu_core::{Code, Join, Missing, Place, Purpose};
+use hefu_core::{Code, Join, Missing, Output, Place, Purpose};
 use std::path::Path;
 
 /// On which terms rows are matched: purpose, rows kept, empty cells.
@@ -37,6 +37,12 @@ impl Terms {
     pub fn join(mut self, join: Join) -> Self {
         self.join = join;
         self
+    }
+
+    pub(crate) fn apply(self, plan: &mut JobPlan) {
+        plan.purpose = self.purpose;
+        plan.join = self.join;
+        plan.missing = self.missing;
     }
 
     /// Another meaning of an empty cell.
@@ -76,29 +82,35 @@ impl Logistic {
     }
 }
 
-/// A plan with known parties whose enterprises are matched when training begins.
+/// One's own rows matched with those of other parties: what a model can be trained on.
 #[derive(Debug, Clone)]
 pub struct Aligned {
     node: Node,
     plan: JobPlan,
+    matches: Matches,
 }
 
 impl Aligned {
-    pub(crate) fn new(node: Node, data: &Published, collaborators: Vec<Collaborator>, terms: Terms) -> Self {
-        let mut plan = JobPlan::train(data.name.as_str(), collaborators);
-        plan.purpose = terms.purpose;
-        plan.join = terms.join;
-        plan.missing = terms.missing;
-        Aligned { node, plan }
+    pub(crate) fn new(node: Node, plan: JobPlan, matches: Matches) -> Self {
+        Aligned {
+            node,
+            plan: JobPlan { kind: JobKind::Train, outputs: vec![Output::Model, Output::Score], ..plan },
+            matches,
+        }
     }
 
-    /// What matching and training will teach whom.
+    /// How many rows met, in all and with each party.
+    pub fn matches(&self) -> &Matches {
+        &self.matches
+    }
+
+    /// What training will teach whom.
     pub fn disclosure(&self) -> Disclosure {
         let collaborators = self.plan.collaborators.iter().map(|c| c.party.as_str());
         Disclosure::of_training(self.node.alias(), collaborators, self.plan.join)
     }
 
-    /// Matches and trains: every round, until done.
+    /// Trains: every round, until done.
     ///
     /// # Errors
     /// `Job` where the job ended without a model: the failure names party, place and cause. `Node` where one's own node

@@ -36,7 +36,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// A CSV file with a header line, named like the file without its extension.
+    /// A CSV file with a header line, named like the file without its extension; what cannot stand in a name becomes `-`.
     ///
     /// # Errors
     /// `Misuse` with `BAD_FILE` where the file cannot be opened.
@@ -46,7 +46,7 @@ impl Dataset {
         let absolute = std::fs::canonicalize(path)
             .and_then(|absolute| std::fs::File::open(&absolute).map(|_| absolute))
             .map_err(|e| Error::misuse(Code::BadFile, format!("The file cannot be opened: {e}.")).at(place()))?;
-        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let name = word(&path.file_stem().unwrap_or_default().to_string_lossy());
         Ok(Dataset {
             path: absolute,
             name,
@@ -99,6 +99,13 @@ impl Dataset {
     }
 }
 
+/// A dataset name out of any text: 1 to 64 letters, digits, `-` and `_`.
+fn word(text: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let word: String = text.chars().map(letter).take(64).collect();
+    if word.is_empty() { "dataset".to_owned() } else { word }
+}
+
 /// A dataset that the node holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -146,6 +153,14 @@ mod tests {
         let error = Dataset::csv("no-such.csv").unwrap_err();
         assert_eq!(error.code(), Code::BadFile);
         assert_eq!(error.place().dataset.as_deref(), Some("no-such.csv"));
+    }
+
+    #[test]
+    fn a_name_is_a_word() {
+        assert_eq!(
+            (word("loans 2026.v1"), word(""), word("贷款")),
+            ("loans-2026-v1".into(), "dataset".into(), "--".into())
+        );
     }
 
     #[test]

@@ -33,6 +33,11 @@ const TOGETHER: &str = "together with the initiator it could compute the residua
     of all predictors";
 
 impl Disclosure {
+    /// Of a job, from the JSON array that a node keeps with it; empty where it keeps none.
+    pub fn of_job(json: &str) -> Self {
+        Disclosure { parties: serde_json::from_str(json).unwrap_or_default() }
+    }
+
     /// Of a joint logistic regression of `initiator` with `collaborators`, in rank order.
     pub fn of_training<'a>(initiator: &str, collaborators: impl IntoIterator<Item = &'a str>, join: Join) -> Self {
         let own = |text: &&str| (*text).to_owned();
@@ -77,6 +82,15 @@ impl fmt::Display for Disclosure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jobs_disclosure_prints_one_line_a_fact() {
+        let json =
+            r#"[{"party":"tax","role":"collaborator","learns":["a","b"]},{"party":"x","role":"y","learns":"c"}]"#;
+        let text = Disclosure::of_job(json).to_string();
+        assert_eq!(text, "tax (collaborator) will learn:\n  - a\n  - b\nx (y) will learn:\n  - c");
+        assert!(Disclosure::of_job("").parties.is_empty());
+    }
 
     #[test]
     fn join_and_number_of_parties_change_what_is_learned() {

@@ -104,6 +104,13 @@ impl Failure {
     }
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (Error::Misuse(failure) | Error::Node(failure) | Error::Job(failure)) = error;
+        *failure
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let next = fault.next().to_owned();

@@ -1,4 +1,5 @@
 //! Joint jobs: what to run, how far it is, how it ended.
+use crate::disclosure::Disclosure;
 use crate::error::Failure;
 use crate::{Error, Node, Result};
 use hefu_core::{Code, Join, Missing, Output, Purpose};
@@ -10,7 +11,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobPlan {
-    /// `train` or `score`.
+    /// `align`, `train` or `score`.
     pub kind: JobKind,
     /// The initiator's own dataset.
     pub dataset: String,
@@ -64,6 +65,8 @@ fn forty() -> u32 {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum JobKind {
+    /// Which rows the parties have in common, and no more.
+    Align,
     /// A joint model.
     Train,
     /// Scores by a joint model.
@@ -108,6 +111,11 @@ impl JobPlan {
             model: None,
             collaborators,
         }
+    }
+
+    /// Matching alone: how many rows the parties have in common.
+    pub fn align(dataset: impl Into<String>, collaborators: Vec<Collaborator>) -> Self {
+        JobPlan { kind: JobKind::Align, outputs: vec![Output::Model], ..JobPlan::train(dataset, collaborators) }
     }
 
     /// Scoring a dataset of one's own with a model of one's own.
@@ -192,7 +200,7 @@ pub struct JobStatus {
     pub job: String,
     /// Where it stands.
     pub state: JobState,
-    /// `train` or `score`.
+    /// `align`, `train` or `score`.
     pub kind: String,
     /// Party id of the initiator.
     pub initiator: String,
@@ -218,6 +226,13 @@ pub struct JobStatus {
     pub model: Option<String>,
     /// Why it ended, unless well.
     pub failure: Option<Failure>,
+}
+
+impl JobStatus {
+    /// What each party learns from it, once the job's parties have agreed.
+    pub fn disclosure(&self) -> Disclosure {
+        Disclosure::of_job(&self.disclosure_json)
+    }
 }
 
 impl From<control::Job> for JobStatus {
@@ -347,7 +362,7 @@ impl Job {
         Ok(self.node.job_service().get_result(request).await?.into_inner().result_json)
     }
 
-    /// Its result, typed: `Report` of training, `Scores` of scoring.
+    /// Its result, typed: `Matches` of alignment, `Report` of training, `Scores` of scoring.
     ///
     /// # Errors
     /// `Node`.

@@ -54,4 +54,4 @@ pub use error::{Error, Failure, Result};
 pub use hefu_core::{Code, Join, Missing, Output, Place, Purpose};
 pub use job::{Collaborator, Job, JobKind, JobPlan, JobState, JobStatus, JobWatch};
 pub use node::{Node, Party, Status};
-pub use result::{Report, Scores};
+pub use result::{Matches, Report, Scores};

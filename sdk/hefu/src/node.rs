@@ -4,8 +4,7 @@ use crate::config::Control;
 use crate::dataset::{Dataset, Published};
 use crate::job::{Collaborator, Job, JobPlan, JobStatus, incomplete};
 use crate::result::Scores;
-use crate::{Error, Result, channel};
-use hefu_core::{Code, Fault};
+use crate::{Result, channel};
 use hefu_proto::control;
 use hefu_proto::control::dataset_service_client::DatasetServiceClient;
 use hefu_proto::control::job_service_client::JobServiceClient;
@@ -148,10 +147,10 @@ impl Node {
         Ok(answer.datasets.into_iter().map(Published::from).collect())
     }
 
-    /// Fixes a joint plan with the named parties, at default terms: see [`Node::align_on`].
+    /// Matches one's own rows with the named parties', privately, at default terms: see [`Node::align_on`].
     ///
     /// # Errors
-    /// `Node` with `UNKNOWN_PARTY` where the node does not trust one of them.
+    /// As [`Node::align_on`].
     pub async fn align<C: Into<Collaborator>>(
         &self,
         data: &Published,
@@ -160,29 +159,25 @@ impl Node {
         self.align_on(data, with, Terms::default()).await
     }
 
-    /// Fixes a joint plan: whose enterprises are to be matched with one's own, for which purpose, on which rows.
+    /// Matches one's own rows with the named parties', privately: how many enterprises all have, before anybody trains.
     ///
-    /// Nothing leaves the node yet. One session of the protocol carries a job from matching to model, so the private
-    /// matching runs as the first stage of what [`Aligned::train`] starts; what this call gives is the plan and, before
-    /// anybody computes, [`Aligned::disclosure`].
+    /// Keys of a matching are bound to its session, so the job that [`Aligned::train`] starts matches anew under its own
+    /// session as its first stage; the counts are the same unless a party publishes other rows in between.
     ///
     /// # Errors
-    /// `Node` with `UNKNOWN_PARTY` where the node does not trust one of them.
+    /// `Node` with `UNKNOWN_PARTY` where the node does not trust one of them; `Job`, such as `NOT_ALLOWED` or
+    /// `EMPTY_INTERSECTION`.
     pub async fn align_on<C: Into<Collaborator>>(
         &self,
         data: &Published,
         with: impl IntoIterator<Item = C>,
         terms: Terms,
     ) -> Result<Aligned> {
-        let collaborators: Vec<Collaborator> = with.into_iter().map(Into::into).collect();
-        let known = self.parties().await?;
-        for asked in &collaborators {
-            if !known.iter().any(|party| party.alias == asked.party || party.party == asked.party) {
-                let fault = Fault::because(Code::UnknownParty, format!("No trusted party is called {}.", asked.party));
-                return Err(Error::Node(Box::new(fault.into())));
-            }
-        }
-        Ok(Aligned::new(self.clone(), data, collaborators, terms))
+        let mut plan = JobPlan::align(data.name.as_str(), with.into_iter().map(Into::into).collect());
+        terms.apply(&mut plan);
+        let job = self.submit(&plan).await?;
+        job.finish(|_| ()).await?;
+        Ok(Aligned::new(self.clone(), plan, job.result().await?))
     }
 
     /// Submits a job.

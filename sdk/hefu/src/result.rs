@@ -1,5 +1,5 @@
 //! What a finished job tells its initiator: the JSON documents of `spec/schemas/`, typed.
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// How the rows of a bank meet those of one agency, or of all.
@@ -73,6 +73,7 @@ pub struct Warning {
     /// What was seen.
     pub cause: String,
     /// The column, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
 }
 
@@ -85,7 +86,22 @@ pub struct PartyDisclosure {
     /// Its role in the job.
     pub role: String,
     /// One sentence for each thing.
+    #[serde(deserialize_with = "one_or_many")]
     pub learns: Vec<String>,
+}
+
+/// A text or a list of texts.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(text) => vec![text],
+        OneOrMany::Many(texts) => texts,
+    })
 }
 
 /// Statistical security of the job as computed before it ran.
@@ -187,6 +203,25 @@ pub struct Report {
     pub security: Security,
     /// Curves for drawing.
     pub curves: Curves,
+}
+
+/// The result of an alignment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Matches {
+    /// Job id.
+    pub job: String,
+    /// Rows of the joint table: what a training job of these parties would use.
+    pub rows_aligned: u64,
+    /// The bank's rows against all agencies.
+    pub rows: Rows,
+    /// The bank's rows against each agency, by alias.
+    pub rows_by_agency: BTreeMap<String, Rows>,
+    /// Wall seconds.
+    pub seconds: Seconds,
+    /// What each stage cost this node.
+    pub stages: Vec<StageCost>,
 }
 
 /// The result of a scoring job.
