@@ -219,6 +219,10 @@ def encode_basis_head(block, k):
     return u32be(block) + u16be(k)
 
 
+def encode_sums_head(column, columns):
+    return u16be(column) + u16be(columns)
+
+
 def encode_words(values):
     """SHARE and OPENED: packed u64le."""
     return b"".join(map(u64le, values))

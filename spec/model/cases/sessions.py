@@ -100,7 +100,8 @@ def offer(**changes):
 
 def plan(**changes):
     return {"stages": ["align", "train", "evaluate"], "join": "inner", "missing": "error",
-            "split": "sha256-mod10-3", "algorithm": "vlr-1", "lambda": 1.0, "max_evaluations": 40, **changes}
+            "split": "sha256-mod10-3", "algorithm": "vlr-1", "lambda": 1.0, "max_evaluations": 40,
+            "model": fixed("model", 16).hex(), **changes}
 
 
 def run_offer(given):
