@@ -101,7 +101,7 @@ fn the_split_follows_the_hash() {
 fn nothing_in_common_ends_the_job() {
     for (bank, tax) in [(keys(0..5), keys(5..9)), (keys(0..0), keys(0..3)), (keys(0..3), keys(0..0))] {
         for join in [Join::Inner, Join::Left] {
-            let (rank, error) = honest(AlignPlan { join, ..PLAN }, &bank, &[tax.clone()], 1).unwrap_err();
+            let (rank, error) = honest(AlignPlan { join, ..PLAN }, &bank, std::slice::from_ref(&tax), 1).unwrap_err();
             assert_eq!((rank, error.code()), (Rank(0), Code::EmptyIntersection));
         }
     }

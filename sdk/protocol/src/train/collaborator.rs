@@ -223,7 +223,9 @@ impl Round {
                 share.receive(from, &input.payload)?;
                 self.evaluate_if_complete(share, sine, early)
             }
-            (Phase::Shares { share, sine, mut early }, Kind::BasisKey | Kind::Basis) if from == Rank::INITIATOR => {
+            (Phase::Shares { share, sine, mut early }, Kind::BasisKey | Kind::Basis | Kind::ResidualKey)
+                if from == Rank::INITIATOR =>
+            {
                 early.push(input);
                 self.phase = Phase::Shares { share, sine, early };
                 Ok(Vec::new())

@@ -35,7 +35,7 @@ impl Party {
         let form = if block.rows() <= TRANSFORMED_ROWS { Form::Transformed } else { Form::Integers };
         let columns = (0..block.count())
             .into_par_iter()
-            .map(|j| coefficients.column(block.fixed(j).to_vec(), form))
+            .map(|j| coefficients.column(block.fixed(j), form))
             .collect::<Result<Vec<Column>, _>>()?;
         Ok(Party { keys, seed, plan, block, columns, coefficients })
     }

@@ -105,7 +105,7 @@ impl Sigmoid {
         let (mut answer, mut masks, mut share) = (Vec::new(), Vec::new(), Vec::new());
         let public = self.public.as_ref().ok_or(Error::unexpected(Rank::INITIATOR))?;
         let accumulator = &mut self.accumulator;
-        self.slots.answer_in_place(accumulator, public, streams, &mut self.scratch, &mut answer, &mut masks)?;
+        self.slots.answer(accumulator, public, streams, &mut self.scratch, &mut answer, &mut masks)?;
         truncate(&masks, self.sine.dropped_bits, &mut share);
         share.truncate(rows);
         let payload = Writer::with_capacity(4 + answer.len()).bytes(&context).bytes(&answer).finish();
