@@ -139,7 +139,8 @@ def align_cases():
                 "initiator_scalar": scalar(f"bank {rank}")}
 
     def given(join, split, peers):
-        return {"suite": 1, "transcript": TRANSCRIPT.hex(), "join": join, "split": split, "keys": [k.hex() for k in keys],
+        return {"suite": 1, "transcript": TRANSCRIPT.hex(), "join": join, "split": split,
+                "keys": [k.hex() for k in keys],
                 "collaborators": peers, "row_order": order("rows", len(keys))}
 
     yield good("inner", "Two collaborators, inner join", "",
@@ -246,7 +247,8 @@ def rows_cases():
     yield bad("rows_twice", "A position twice", "ALIGN-8", given([4, 0, 4]), "BAD_POSITION")
     yield bad("rows_absent", "An absent row under inner", "ALIGN-8", given([4, a.ABSENT, 2]), "BAD_POSITION")
     yield bad("rows_few", "Fewer positions than rows", "ALIGN-4", given([4, 0], rows=3), "MALFORMED_MESSAGE")
-    yield bad("rows_training", "More training rows than rows", "ALIGN-4", given([4, 0], training=3), "MALFORMED_MESSAGE")
+    yield bad("rows_training", "More training rows than rows", "ALIGN-4", given([4, 0], training=3),
+              "MALFORMED_MESSAGE")
 
 
 RECEIVE = {"type": "object", "required": ["message", "payload"], "properties": {
@@ -254,23 +256,28 @@ RECEIVE = {"type": "object", "required": ["message", "payload"], "properties": {
     "limit": COUNT, "announced": COUNT, "before": array(HEX), "width": COUNT, "join": TEXT,
     "totals": nothing_or(array(COUNT))}, "additionalProperties": False}
 KINDS = [
-    Kind("key", "Normalising the cell of a key column, and the side of the hash split; key null: invalid.",
+    Kind("key",
+         "Normalising the cell of a key column, and the side of the hash split; key null: invalid.",
          record(cell=HEX, format={"enum": ["text", "uscc"]}), record(key=nothing_or(HEX), test_row=nothing_or(BOOLEAN)),
          run_key, key_cases),
-    Kind("hash_to_group", "HashToGroup: the tag, expand_message_xmd's 64 bytes, the element.",
+    Kind("hash_to_group",
+         "HashToGroup: the tag, expand_message_xmd's 64 bytes, the element.",
          record(key=HEX, suite=COUNT, rank=COUNT, transcript=hex_of(32)),
          record(dst=HEX, uniform=hex_of(64), element=hex_of(32)), run_hash, hash_cases),
-    Kind("align_tag", "scalar·element, and its tag for n and m keys.",
+    Kind("align_tag",
+         "scalar·element, and its tag for n and m keys.",
          record(element=hex_of(32), scalar=SCALAR, n=COUNT, m=COUNT, rank=COUNT, transcript=hex_of(32)),
          record(element=hex_of(32), width=COUNT, tag=HEX), run_multiply, tag_cases),
-    Kind("align", "The whole exchange with given scalars and permutations: element number i sent is that of "
-                  "keys[permutation[i]]. Rows: those of row_order (indices of the initiator's keys) that are in the job, "
-                  "first the training rows. `up` is towards the initiator.",
+    Kind("align",
+         "The whole exchange with given scalars and permutations: element number i sent is that of "
+         "keys[permutation[i]]. Rows: those of row_order (indices of the initiator's keys) that are in the "
+         "job, first the training rows. `up` is towards the initiator.",
          record(suite=COUNT, transcript=hex_of(32), join=TEXT, split=TEXT, keys=array(HEX), collaborators=array(PEER),
                 row_order=array(COUNT)),
          record(messages=array(MESSAGES), rows=array(HEX), training=COUNT), run_align, align_cases),
-    Kind("align_receive", "One payload as its receiver reads it. `announced` is the number of items that are due in all "
-                          "(ALIGN_ROWS: the receiver's own number of keys), `before` the items that earlier batches had, "
-                          "`totals` the two totals of the first ALIGN_ROWS batch.",
+    Kind("align_receive",
+         "One payload as its receiver reads it. `announced` is the number of items that are due in all "
+         "(ALIGN_ROWS: the receiver's own number of keys), `before` the items that earlier batches had, "
+         "`totals` the two totals of the first ALIGN_ROWS batch.",
          RECEIVE, {"type": "object"}, run_receive, receive_cases),
 ]

@@ -111,6 +111,7 @@ def bad_shapes():
     yield shape("order", "Another order", [GRAM, FLAGS], [FLAGS, GRAM])
 
 
-KINDS = [Kind("envelope", "Reading a parameter envelope. Elements: f64 as the hex of its bytes (f64be), others decimal.",
+KINDS = [Kind("envelope",
+              "Reading a parameter envelope. Elements: f64 as the hex of its bytes (f64be), others decimal.",
               record(envelope=HEX, round=COUNT, expected=array(HEAD)), record(tensors=array(TENSOR)),
               run, cases)]

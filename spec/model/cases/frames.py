@@ -143,7 +143,8 @@ def bad_chunks():
     yield case("body_short", "A body of one byte less than chunk length + 16", "FRAME-6", [(one[0], one[1][:-1])])
     yield case("body_long", "A body of one byte more", "FRAME-6", [(one[0], one[1] + b"\0")])
     yield case("count_zero", "Chunk count 0", "FRAME-7", [altered(one, b"payload!", count=0)])
-    yield case("count", "One chunk more than the message length gives", "FRAME-7", [altered(three[0], LONG[:48], count=4)])
+    yield case("count", "One chunk more than the message length gives", "FRAME-7",
+               [altered(three[0], LONG[:48], count=4)])
     yield case("index", "A chunk index that equals the count", "FRAME-7", [altered(one, b"payload!", index=1)])
     yield case("chunk_short", "A first chunk shorter than the negotiated chunk", "FRAME-7",
                [altered(three[0], LONG[:47], chunk_length=47)])
@@ -181,13 +182,15 @@ def bad_sequences():
 
 
 KINDS = [
-    Kind("seal", "Cutting messages into sealed frames.",
+    Kind("seal",
+         "Cutting messages into sealed frames.",
          record(key=hex_of(32), session=hex_of(16), sender=COUNT, receiver=COUNT, max_chunk=COUNT, sequence=COUNT,
                 messages=array(MESSAGE)),
          record(frames=array(FRAME), digests=array(hex_of(32))), run_seal, seal_cases),
-    Kind("frame", "Receiving frames one after the other on one stream. A bad case is refused at its last frame; all "
-                  "frames before it are accepted. `preceding` frames, empty SCORE_PART messages (stage 4, round 0) of the "
-                  "peer from sequence 0 on, came before.",
+    Kind("frame",
+         "Receiving frames one after the other on one stream. A bad case is refused at its last frame; all "
+         "frames before it are accepted. `preceding` frames, empty SCORE_PART messages (stage 4, round 0) of "
+         "the peer from sequence 0 on, came before.",
          record(session=hex_of(16), own=COUNT, peer=COUNT, max_chunk=COUNT, max_message=COUNT, keys=map_of(hex_of(32)),
                 preceding=COUNT, frames=array(FRAME)),
          record(messages=array(RECEIVED)), run_frame, frame_cases),

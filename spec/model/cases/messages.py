@@ -37,14 +37,18 @@ def message_cases():
         "BOUND": u32be(19), "EVAL": u16be(0x0318), "TRAIN_DONE": u32be(16)}
     for type_, payload in payloads.items():
         yield good(type_.lower(), type_, "", given(type_, payload))
-        yield bad(f"{type_.lower()}_short", "A byte is missing", "CONV-1", given(type_, payload[:-1]), "MALFORMED_MESSAGE")
-        yield bad(f"{type_.lower()}_long", "A byte too many", "CONV-1", given(type_, payload + b"\0"), "MALFORMED_MESSAGE")
+        yield bad(f"{type_.lower()}_short", "A byte is missing", "CONV-1", given(type_, payload[:-1]),
+                  "MALFORMED_MESSAGE")
+        yield bad(f"{type_.lower()}_long", "A byte too many", "CONV-1", given(type_, payload + b"\0"),
+                  "MALFORMED_MESSAGE")
     for type_ in ("SHARE", "OPENED"):
         yield good(type_.lower(), type_, "", given(type_, words, count=3))
-        yield bad(f"{type_.lower()}_few", "A value is missing", "CONV-1", given(type_, words, count=4), "MALFORMED_MESSAGE")
+        yield bad(f"{type_.lower()}_few", "A value is missing", "CONV-1", given(type_, words, count=4),
+                  "MALFORMED_MESSAGE")
         yield bad(f"{type_.lower()}_many", "A value too many", "CONV-1", given(type_, words + u64le(5), count=3),
                   "MALFORMED_MESSAGE")
-    yield bad("plan_nan", "λ is NaN", "CONV-2", given("TRAIN_PLAN", plan[:-8] + f64be(float("nan"))), "MALFORMED_MESSAGE")
+    yield bad("plan_nan", "λ is NaN", "CONV-2", given("TRAIN_PLAN", plan[:-8] + f64be(float("nan"))),
+              "MALFORMED_MESSAGE")
     yield bad("plan_infinite", "λ is infinite", "CONV-2", given("TRAIN_PLAN", plan[:-8] + f64be(float("inf"))),
               "MALFORMED_MESSAGE")
 
@@ -54,8 +58,10 @@ def run_lengths(given):
     key = len(set_.primes) * r.PACKED
     ciphertext = 16 + key
     if set_.packing == r.SLOTS:
-        return {"BASIS_KEY": key, "BASIS": len(vlr.encode_basis_head(0, 1)) + 2 * ciphertext, "MASKED": 4 + 4 * r.PACKED}
-    return {"RESIDUAL_KEY": key, "RESIDUAL": 4 + ciphertext, "SUMS": len(vlr.encode_sums_head(0, 1)) + 16 + 2 * r.PACKED}
+        return {"BASIS_KEY": key, "BASIS": len(vlr.encode_basis_head(0, 1)) + 2 * ciphertext,
+                "MASKED": 4 + 4 * r.PACKED}
+    return {"RESIDUAL_KEY": key, "RESIDUAL": 4 + ciphertext,
+            "SUMS": len(vlr.encode_sums_head(0, 1)) + 16 + 2 * r.PACKED}
 
 
 def length_cases():
@@ -65,7 +71,8 @@ def length_cases():
 
 KINDS = [
     Kind("message", "Reading a short payload; `count` is the number of values that are due. λ is the hex of f64be.",
-         record(optional=("count",), type=TEXT, payload=HEX, count=COUNT), {"type": "object"}, run_message, message_cases),
+         record(optional=("count",), type=TEXT, payload=HEX, count=COUNT), {"type": "object"}, run_message,
+         message_cases),
     Kind("message_length", "The length in bytes of the messages that carry keys, ciphertexts and answers.",
          record(set=TEXT), {"type": "object"}, run_lengths, length_cases),
 ]

@@ -51,7 +51,8 @@ def pack_cases():
         return {"p": str(q0), "bytes": r.pack(list(values)).hex()}
 
     yield good("small", "Four small values", "", given(1, 2, 3, 4))
-    yield good("largest", "Values up to the prime less one", "RLWE-2", given(q0 - 1, 0, q0 - 1, 1, 5, q0 - 2, 7, 1 << 49))
+    yield good("largest", "Values up to the prime less one", "RLWE-2",
+               given(q0 - 1, 0, q0 - 1, 1, 5, q0 - 2, 7, 1 << 49))
     yield bad("prime", "A value that equals the prime", "RLWE-2", given(0, 0, 0, q0), "BAD_ELEMENT")
     yield bad("all_ones", "Fifty one bits", "RLWE-2", given(1, (1 << 50) - 1, 2, 3), "BAD_ELEMENT")
 
@@ -125,13 +126,15 @@ def encrypt_cases():
                                       "ciphertext": ciphertext, "whole": whole})
 
     yield case("s", "A full block in set S, the whole ciphertext", r.S, a_ciphertext(r.S, "s first"), True)
-    yield case("s_coarse", "A full block in set S′, the whole ciphertext", r.S_COARSE, a_ciphertext(r.S_COARSE, "s' first"), True)
+    yield case("s_coarse", "A full block in set S′, the whole ciphertext", r.S_COARSE,
+               a_ciphertext(r.S_COARSE, "s' first"), True)
     yield case("g", "A full block in set G, the whole ciphertext", r.G, a_ciphertext(r.G, "g first"), True)
     yield case("g_short", "A block of 5 values in set G", r.G, a_ciphertext(r.G, "g short", 5))
     edge = {"draw": "list", "values": [str(v) for v in (0, 1, (1 << 63), (1 << 63) + 1, (1 << 64) - 1)]}
     yield case("g_edges", "0, 1, 2^63, 2^63 + 1, 2^64 - 1", r.G, {**a_ciphertext(r.G, "g edges"), "values": edge})
     largest = {"draw": "list", "values": [str(v) for v in (0, 1, r.S.t - 1, r.S.t // 2, r.S.t // 2 + 1)]}
-    yield case("s_edges", "0, 1, t - 1 and both sides of t/2 in slots", r.S, {**a_ciphertext(r.S, "s edges"), "values": largest})
+    yield case("s_edges", "0, 1, t - 1 and both sides of t/2 in slots", r.S,
+               {**a_ciphertext(r.S, "s edges"), "values": largest})
 
 
 # Answers.
@@ -182,7 +185,8 @@ def answer_cases():
                  "multipliers": recipe("signed", f"{label} multipliers {i}", count=n, bits=bits)}
                 for i, n in enumerate(counts)]
 
-    yield good("s", "Set S: two products, a mask in every slot", "", an_answer(r.S, "s answer", terms(r.S, "s", 24, r.N, r.N)))
+    yield good("s", "Set S: two products, a mask in every slot", "",
+               an_answer(r.S, "s answer", terms(r.S, "s", 24, r.N, r.N)))
     yield good("s_coarse", "Set S′: two products", "",
                an_answer(r.S_COARSE, "s' answer", terms(r.S_COARSE, "s'", 12, r.N, r.N)))
     yield good("g", "Set G: an inner product over a full block and one of 100 values", "",
@@ -216,7 +220,8 @@ def open_cases():
               given(r.G, coefficients, (8, r.Q[1].to_bytes(8, "big").hex())), "BAD_ELEMENT")
     yield bad("short", "One byte short", "CONV-1", given(r.S_COARSE, slots - 1), "MALFORMED_MESSAGE")
     yield bad("long", "One byte more", "CONV-1", given(r.G, coefficients + 1), "MALFORMED_MESSAGE")
-    yield bad("other_packing", "A slot answer where one of set G is due", "CONV-1", given(r.G, slots), "MALFORMED_MESSAGE")
+    yield bad("other_packing", "A slot answer where one of set G is due", "CONV-1", given(r.G, slots),
+              "MALFORMED_MESSAGE")
 
 
 # Limits.
@@ -250,25 +255,33 @@ def seed_cases():
 
 ANSWER = {"anyOf": [BLOB, record(zeros=COUNT, patches={"type": "array"})]}
 KINDS = [
-    Kind("rlwe_order", "Lane order: the index at a position; brv of the same numbers.",
+    Kind("rlwe_order",
+         "Lane order: the index at a position; brv of the same numbers.",
          record(positions=array(COUNT)), record(indices=array(COUNT), reversed=array(COUNT)), run_order, order_cases),
-    Kind("rlwe_transform", "The transform modulo one prime: by index, and by position as it travels.",
+    Kind("rlwe_transform",
+         "The transform modulo one prime: by index, and by position as it travels.",
          record(p=DECIMAL, coefficients=DRAW), record(psi=DECIMAL, by_index=INTEGERS, by_position=INTEGERS),
          run_transform, transform_cases),
-    Kind("rlwe_pack", "Reading packed values, in the order in which they stand.",
+    Kind("rlwe_pack",
+         "Reading packed values, in the order in which they stand.",
          record(p=DECIMAL, bytes=HEX), record(values=array(DECIMAL)), run_pack, pack_cases),
-    Kind("rlwe_key", "A public key on the wire: p1 from the transcript, p0 from secret and error.",
+    Kind("rlwe_key",
+         "A public key on the wire: p1 from the transcript, p0 from secret and error.",
          KEY, record(stream_key=hex_of(16), p1=BLOB, p0=BLOB), run_key, key_cases),
-    Kind("rlwe_encrypt", "A ciphertext on the wire. Slots: value number k of `values` is row k. `scaled` is ⌊q·m/t⌉.",
+    Kind("rlwe_encrypt",
+         "A ciphertext on the wire. Slots: value number k of `values` is row k. `scaled` is ⌊q·m/t⌉.",
          record(set=SET, secret=DRAW, ciphertext=CIPHERTEXT, whole={"type": "boolean"}),
          record(plaintext=INTEGERS, scaled=INTEGERS, ciphertext=BLOB), run_encrypt, encrypt_cases),
-    Kind("rlwe_answer", "An answer with all its randomness given; `opened` is what the key owner decrypts: in slots "
-                        "Σ value·multiplier + mask of each row, in set G one number, the mask being coefficient 0 of `mask`.",
+    Kind("rlwe_answer",
+         "An answer with all its randomness given; `opened` is what the key owner decrypts: in slots Σ "
+         "value·multiplier + mask of each row, in set G one number, the mask being coefficient 0 of `mask`.",
          record(key=KEY, terms=array(TERM), u=DRAW, e1=DRAW, e2=DRAW, mask=DRAW, flood=DRAW, whole={"type": "boolean"}),
          record(answer=BLOB, opened=INTEGERS), run_answer, answer_cases),
-    Kind("rlwe_open", "Opening an answer. `zeros` and `patches`: so many zero bytes, but for hex at some offsets.",
+    Kind("rlwe_open",
+         "Opening an answer. `zeros` and `patches`: so many zero bytes, but for hex at some offsets.",
          record(set=SET, secret=DRAW, answer=ANSWER), record(opened=INTEGERS), run_open, open_cases),
-    Kind("rlwe_norm", "The norm that an evaluator accepts in set G, over all multipliers of one answer.",
+    Kind("rlwe_norm",
+         "The norm that an evaluator accepts in set G, over all multipliers of one answer.",
          record(multipliers=array(DECIMAL)), record(), run_norm, norm_cases),
     Kind("rlwe_seeds", "The seeds of ciphertexts received under one key.", record(seeds=array(TEXT)), record(),
          run_seeds, seed_cases),

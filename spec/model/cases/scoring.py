@@ -81,11 +81,13 @@ def receive_cases():
 
 
 KINDS = [
-    Kind("score_part", "Parts of collaborators and the total at scale 2^32; `own` is rank 0's part, intercept included. "
+    Kind("score_part",
+         "Parts of collaborators and the total at scale 2^32; `own` is rank 0's part, intercept included. "
                        "mask_keys: those of use 3 with the other collaborators, by rank.",
          record(own=array(hex_of(8)), parts=array(PART)), record(payloads=array(array(HEX)), total=array(DECIMAL)),
          run_part, part_cases),
-    Kind("score_batches", "How values are cut into SCORE_PART payloads.", record(rows=COUNT), record(batches=array(BLOB)),
+    Kind("score_batches", "How values are cut into SCORE_PART payloads.", record(rows=COUNT),
+         record(batches=array(BLOB)),
          run_batches, batch_cases),
     Kind("score_receive", "One SCORE_PART as rank 0 reads it; `before` values came in earlier batches.",
          record(payload=HEX, before=COUNT, rows=COUNT), record(values=array(DECIMAL)), run_receive, receive_cases),

@@ -120,7 +120,8 @@ def offer_cases():
     yield good("train", "The first collaborator", "SESS-2 SESS-3", given(offer()))
     yield good("second", "The second collaborator", "SESS-3", given(offer(), own=POWER))
     extension = {"id": 2570, "critical": False}
-    yield good("extension", "An unknown extension that is not critical", "SESS-10", given(offer(extensions=[extension])))
+    yield good("extension", "An unknown extension that is not critical", "SESS-10",
+               given(offer(extensions=[extension])))
     yield good("nonsense", "Reserved nonsense among versions and suites", "SESS-4 SESS-5",
                given(offer(versions=["10.10", "1.0"], suites=[2570, 1])))
     yield bad("signer", "Signed by another party than that of the connection", "SESS-2 CONV-4",
@@ -220,7 +221,8 @@ def transcript_cases():
         confirms = [sealed(s.CONFIRM, confirm(r, p, offer_), p) for r, p in enumerate(parties) if r]
         masks = [{"ranks": [0, 1], "stage": 2, "round": 5, "use": 2}]
         if len(parties) > 2:
-            masks += [{"ranks": [0, 2], "stage": 2, "round": 5, "use": 4}, {"ranks": [1, 2], "stage": 3, "round": 0, "use": 3},
+            masks += [{"ranks": [0, 2], "stage": 2, "round": 5, "use": 4},
+                      {"ranks": [1, 2], "stage": 3, "round": 0, "use": 3},
                       {"ranks": [1, 2], "stage": 2, "round": 258, "use": 2}]
         return {"offer": offer_.decode(), "confirms": [e.decode() for e in confirms],
                 "ephemeral_secrets": [EPHEMERAL[r].hex() for r in range(len(parties))],
@@ -245,7 +247,8 @@ def signature_cases():
 
     yield good("rank_1", "Rank 1 signs", "SESS-15", given())
     yield bad("rank", "The signature of another rank", "SESS-15", given(signed_rank=2), "BAD_SIGNATURE")
-    yield bad("transcript", "The signature of another transcript", "SESS-15", given(signed=fixed("b", 32)), "BAD_SIGNATURE")
+    yield bad("transcript", "The signature of another transcript", "SESS-15", given(signed=fixed("b", 32)),
+              "BAD_SIGNATURE")
     yield bad("signer", "The signature of another party", "SESS-15", given(signer=POWER), "BAD_SIGNATURE")
 
 
@@ -272,10 +275,12 @@ KINDS = [
     Kind("offer", "A collaborator's checks of an offer, up to its own configuration.",
          record(envelope=TEXT, tls_party=TEXT, tls_party_key=hex_of(32), own_party=TEXT, own=LISTS),
          record(rank=COUNT, version=TEXT, suite=COUNT, digest=hex_of(32)), run_offer, offer_cases),
-    Kind("confirm", "The initiator's checks of a confirm; `discovered` is the collaborator's Discovery answer, if asked.",
+    Kind("confirm",
+         "The initiator's checks of a confirm; `discovered` is the collaborator's Discovery answer, if asked.",
          record(envelope=TEXT, key=hex_of(32), offer=TEXT, discovered=nothing_or(LISTS)),
          record(rank=COUNT, party=TEXT, ephemeral=hex_of(32)), run_confirm, confirm_cases),
-    Kind("transcript", "The transcript, what every rank signs, and the keys of every pair (ranks i < j: frame_up is i → j).",
+    Kind("transcript",
+         "The transcript, what every rank signs, and the keys of every pair (ranks i < j: frame_up is i → j).",
          record(offer=TEXT, confirms=array(TEXT), ephemeral_secrets=array(hex_of(32)), signing_seeds=array(hex_of(32)),
                 masks=array(MASK)),
          record(transcript=hex_of(32), ephemerals=array(hex_of(32)), keys=array(KEYS), masks=array(hex_of(16)),

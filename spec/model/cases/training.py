@@ -2,9 +2,9 @@
 import struct
 
 import vlr as v
-from cases import BOOLEAN, COUNT, DECIMAL, HEX, INTEGER, INTEGERS, Kind, array, bad, good, hex_of, map_of, record
+from cases import BOOLEAN, COUNT, DECIMAL, HEX, INTEGER, Kind, array, bad, good, hex_of, map_of, record
 from conventions import Stream, f64be
-from draws import drawn, fixed, integers
+from draws import drawn, fixed
 from ringlwe import S, S_COARSE
 
 WORDS = array(DECIMAL)
@@ -38,9 +38,12 @@ def phase_cases():
     def case(name, title, period, *z):
         return good(name, title, "", {"P": period, "z": [f64be(x).hex() for x in z]})
 
-    yield case("exact", "Values whose phase is exact in binary64", 64, 0.0, 1.0, -1.0, 0.5, -31.75, 2.0**-40, -(2.0**-58))
-    yield case("period", "P = 22 and multiples of P/2^10: z/P is exact in binary64", 22, 11.0, -11.0, 22 / 1024, -66 / 1024, 5.5, 33.0)
-    yield case("floor", "The floor, below zero too; the exact value of z/P has no end in binary", 50, 1.0, -1.0, 12.3, -12.3)
+    yield case("exact", "Values whose phase is exact in binary64", 64, 0.0, 1.0, -1.0, 0.5, -31.75, 2.0**-40,
+               -(2.0**-58))
+    yield case("period", "P = 22 and multiples of P/2^10: z/P is exact in binary64", 22, 11.0, -11.0, 22 / 1024,
+               -66 / 1024, 5.5, 33.0)
+    yield case("floor", "The floor, below zero too; the exact value of z/P has no end in binary", 50, 1.0, -1.0, 12.3,
+               -12.3)
 
 
 def run_share(given):
@@ -89,7 +92,8 @@ def basis_cases():
     turns = [0, quarter, 2 * quarter, 3 * quarter, quarter // 2, v.WORD - 1]
     yield case("quarter_turns", "Quarter turns of the first harmonic", 0x0108, 1, turns, turns)
     yield case("fine_1", "The first harmonic of a fine set", 0x0318, 1, words("alpha", 6), words("beta", 6))
-    yield case("fine_last", "The last harmonic of a fine set: (2k-1)·phase wraps", 0x0318, 34, words("alpha", 6), words("beta", 6))
+    yield case("fine_last", "The last harmonic of a fine set: (2k-1)·phase wraps", 0x0318, 34, words("alpha", 6),
+               words("beta", 6))
     yield case("coarse_last", "The last harmonic of a coarse set", 0x0118, 11, words("alpha", 6), words("beta", 6))
 
 
@@ -240,30 +244,37 @@ def step_cases():
 
     yield good("start", "Before any accepted evaluation", "VLR-12", given([], [], 0))
     yield good("two", "Two accepted evaluations", "VLR-12", given([0.0, 1.0], [0.25, -0.5], 2))
-    yield bad("few", "A coefficient is missing in both tensors", "VLR-12 ENV-3", given([1.0], [0.5], 2), "SHAPE_MISMATCH")
-    yield bad("uneven", "A coefficient is missing in one tensor", "VLR-12 ENV-3", given([0.0, 1.0], [0.5], 2), "SHAPE_MISMATCH")
+    yield bad("few", "A coefficient is missing in both tensors", "VLR-12 ENV-3", given([1.0], [0.5], 2),
+              "SHAPE_MISMATCH")
+    yield bad("uneven", "A coefficient is missing in one tensor", "VLR-12 ENV-3", given([0.0, 1.0], [0.5], 2),
+              "SHAPE_MISMATCH")
     yield bad("round", "Of another round", "ENV-4", given([0.0], [1.0], 1, 5), "STALE_ROUND")
 
 
 KINDS = [
-    Kind("vlr_phase", "Phases of doubles (hex of f64be), exactly. An implementation that works in binary64 may differ by "
+    Kind("vlr_phase",
+         "Phases of doubles (hex of f64be), exactly. An implementation that works in binary64 may differ by "
                       "2^12 units where z/P has no end in binary (case floor); the other cases it meets exactly.",
          record(P=COUNT, z=array(hex_of(8))), record(phases=WORDS), run_phase, phase_cases),
-    Kind("vlr_share", "Predictor shares from phases by rank. keys_to_zero: the mask keys (0, q), use 4; pair_keys: those "
+    Kind("vlr_share",
+         "Predictor shares from phases by rank. keys_to_zero: the mask keys (0, q), use 4; pair_keys: those "
                       "of ranks i-j, use 1. payloads: SHARE.",
          record(phases=map_of(WORDS), keys_to_zero=MASK_KEYS, pair_keys=MASK_KEYS),
          record(shares=map_of(WORDS), payloads=map_of(HEX), alpha=WORDS, beta=WORDS), run_share, share_cases),
-    Kind("vlr_basis", "Basis values of rank 0 and multipliers of rank 1. Real arithmetic: an implementation may differ by 1 "
+    Kind("vlr_basis",
+         "Basis values of rank 0 and multipliers of rank 1. Real arithmetic: an implementation may differ by 1 "
                       "in any value.",
          record(sine_set=COUNT, k=COUNT, alpha=WORDS, beta=WORDS),
          record(cosines=array(INTEGER), sines=array(INTEGER), for_cosines=array(INTEGER), for_sines=array(INTEGER)),
          run_basis, basis_cases),
     Kind("vlr_choose", "The sine sets whose R reaches the sum of the bounds.", record(bounds=array(COUNT)),
          record(sine_sets=array(COUNT)), run_choose, choose_cases),
-    Kind("vlr_residual", "From quantised pairs (basis value, multiplier) of each row to residual shares: y2 is y″, r1 is r′.",
+    Kind("vlr_residual",
+         "From quantised pairs (basis value, multiplier) of each row to residual shares: y2 is y″, r1 is r′.",
          record(sine_set=COUNT, terms=array(array(array(INTEGER))), masks=WORDS, labels=array(COUNT)),
          record(y=WORDS, y2=WORDS, r1=WORDS, residual=array(INTEGER)), run_residual, residual_cases),
-    Kind("vlr_gradient", "One column's sums: what the party sends is masked by masks[0] for rank 0 and masks[1] for rank 1. "
+    Kind("vlr_gradient",
+         "One column's sums: what the party sends is masked by masks[0] for rank 0 and masks[1] for rank 1. "
                          "Sums at scale 2^42, halves at scale 2^16 modulo 2^38, own_halves at scale 2^42 modulo 2^64.",
          record(column={"type": "object"}, y2={"type": "object"}, r1={"type": "object"}, masks=WORDS),
          record(v=WORDS, opened=WORDS, opened_payload=HEX, halves=WORDS, own_halves=WORDS, exact=DECIMAL, sum=DECIMAL,
@@ -272,7 +283,8 @@ KINDS = [
          record(column=WORDS, sum=DECIMAL), record(flag=BOOLEAN), run_wrap, wrap_cases),
     Kind("vlr_scalars", "The tensor gram: order of its elements, quantisation, masks (use 2), message.",
          record(evaluation=COUNT, round=COUNT, rank=COUNT, flags=COUNT, values=array(hex_of(8)), mask_keys=MASK_KEYS),
-         record(order=array({"type": "string"}), quantised=WORDS, masked=WORDS, payload=HEX), run_scalars, scalars_cases),
+         record(order=array({"type": "string"}), quantised=WORDS, masked=WORDS, payload=HEX), run_scalars,
+         scalars_cases),
     Kind("vlr_step", "Reading a STEP; `accepted` is the number of accepted evaluations.",
          record(payload=HEX, round=COUNT, accepted=COUNT), record(points=array(hex_of(8)), gradients=array(hex_of(8))),
          run_step, step_cases),

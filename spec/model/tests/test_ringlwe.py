@@ -108,7 +108,8 @@ class Scheme(unittest.TestCase):
                 a = r.public_uniform(bytes(32), set_, 0, 0)
                 p0 = r.public_key(set_, a, secret, draws.binomial(b"the first errors"))
                 mask = r.encode_plaintext([set_.t - 1, 0, 5], set_)
-                wire = r.answer(set_, [], p0, a, draws.ternary(b"the ternary u  u"), draws.binomial(b"the second error"),
+                wire = r.answer(set_, [], p0, a, draws.ternary(b"the ternary u  u"),
+                                draws.binomial(b"the second error"),
                                 draws.binomial(b"the third errors"), mask, [edge] * r.N)
                 opened = r.open_answer(set_, secret, wire)
                 first = opened[:4] if set_.packing == r.SLOTS else [opened]

@@ -108,7 +108,8 @@ class Encrypted(unittest.TestCase):
                 received = r.read_ciphertext(r.ciphertext_bytes(seed, c0), parameters)
                 terms.append((r.encode_slots(multipliers, parameters), *received))
         masks = r.remainder_to_integers(draws.residues(b"masks in slots..", parameters.t_primes), parameters.t_primes)
-        wire = r.answer(parameters, terms, p0, p1, draws.ternary(b"the ternary u  u"), draws.binomial(b"the second error"),
+        wire = r.answer(parameters, terms, p0, p1, draws.ternary(b"the ternary u  u"),
+                        draws.binomial(b"the second error"),
                         draws.binomial(b"the third errors"), r.encode_slots(masks, parameters),
                         draws.flood(b"the flood itself", parameters.flood))
         y = r.open_answer(parameters, secret, wire)
