@@ -1,0 +1,302 @@
+//! A job at a collaborator: driven by the session that the initiator opened, its results final at Close.
+use super::disclosure::{Facts, disclosure};
+use super::initiator::named;
+use super::live::{JobSlot, LiveJob, Success};
+use super::model::{ModelPart, Origin};
+use super::off_thread;
+use super::prepare::{Rules, Waivers, Wanted, data_fault, load, matrices, sources};
+use super::record::{Disclosure, JobKind, JobRecord, JobState};
+use super::result::{self, Head};
+use crate::channel::{Duplex, Port, Traffic, Wiring, stopped};
+use crate::driver::{Driver, seconds};
+use crate::node::Shared;
+use crate::session::{CloseRequest, Held, SessionEvents};
+use crate::store;
+use hefu_core::{Code, Fault, ModelId, Stage};
+use hefu_crypto::Seed;
+use hefu_data::Table;
+use hefu_he::Backend;
+use hefu_model::{logistic, rules};
+use hefu_protocol::align::{self, AlignPlan};
+use hefu_protocol::{score, train};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+/// Runs the job of a session to its end.
+pub(crate) async fn collaborate(shared: Arc<Shared>, held: Arc<Held>, events: SessionEvents, slot: JobSlot) {
+    let kind = JobKind::of(&held.offer.plan.stages);
+    let disclosure = disclosure(&facts(&shared, &held, kind));
+    let job = held.offer.job;
+    let begun = shared.jobs.begin(record(&held, kind, &disclosure), held.stopper.clone()).await;
+    let Ok(live) = begun.inspect_err(|error| shared.log(&format!("job {job}: {error}"))) else {
+        held.end(false);
+        shared.sessions.end(&held);
+        return;
+    };
+    let work = Collaboration { shared: shared.clone(), held: held.clone(), kind, disclosure };
+    let traffic = Arc::new(Traffic::default());
+    let (outcome, answer) = work.run(&live, events, &traffic).await;
+    live.update(|record| record.bytes_sent = traffic.sent());
+    match &outcome {
+        Ok(_) => shared.log(&format!("job {job}: closed")),
+        Err(fault) => shared.log(&format!("job {job}: {}{fault}", named(&shared, fault))),
+    }
+    let reply = outcome.as_ref().map(drop).map_err(Clone::clone);
+    held.end(outcome.is_ok());
+    shared.sessions.end(&held);
+    shared.jobs.end(&live, outcome).await;
+    if let Some(answer) = answer {
+        let _ = answer.send(reply);
+    }
+    drop(slot);
+}
+
+fn facts(shared: &Shared, held: &Held, kind: JobKind) -> Facts {
+    Facts {
+        kind,
+        join: held.offer.plan.join,
+        names: held.parties.iter().map(|party| shared.trust.alias(party)).collect(),
+        own: held.rank.index(),
+        rows: held.dataset.valid,
+        columns: held.dataset.columns.len(),
+        max_evaluations: held.offer.plan.max_evaluations,
+    }
+}
+
+fn record(held: &Held, kind: JobKind, disclosure: &[Disclosure]) -> JobRecord {
+    JobRecord {
+        job: held.offer.job,
+        state: JobState::Created,
+        kind,
+        initiator: held.initiator().clone(),
+        parties: held.parties.to_vec(),
+        purpose: held.offer.purpose,
+        stage: None,
+        done: 0,
+        total: 0,
+        created_us: crate::now_us(),
+        ended_us: 0,
+        disclosure: disclosure.to_vec(),
+        error: None,
+        bytes_sent: 0,
+        model: held.offer.plan.model,
+    }
+}
+
+/// What a collaborator's thread hands back.
+struct Finished {
+    part: Option<ModelPart>,
+    warnings: Vec<Value>,
+}
+
+#[derive(Clone)]
+struct Collaboration {
+    shared: Arc<Shared>,
+    held: Arc<Held>,
+    kind: JobKind,
+    disclosure: Vec<Disclosure>,
+}
+
+impl Collaboration {
+    /// The outcome, and the Close request that waits for it.
+    async fn run(
+        &self,
+        live: &Arc<LiveJob>,
+        mut events: SessionEvents,
+        traffic: &Arc<Traffic>,
+    ) -> (Result<Success, Fault>, Option<CloseRequest>) {
+        let started = Instant::now();
+        let (wiring, duplex) = match self.attached(&mut events).await {
+            Ok(attached) => attached,
+            Err(fault) => return (Err(fault), None),
+        };
+        live.update(|record| record.state = JobState::Running);
+        let port = Port::open(wiring, vec![duplex], traffic.clone(), &live.stopper);
+        let driver = Driver::new(port, Handle::current(), live.observer(traffic.clone()));
+        let seed = match crate::random::<32>() {
+            Ok(seed) => Seed::new(seed),
+            Err(error) => return (Err(error.fault()), None),
+        };
+        let work = self.clone();
+        let (outcome, driver) = match off_thread(driver, move |driver| work.stages(driver, &seed)).await {
+            Ok(done) => done,
+            Err(fault) => return (Err(fault), None),
+        };
+        let (stage, result) = (driver.stage(), self.result(&driver, started));
+        let mut port = driver.into_port();
+        let closing = match outcome {
+            Ok(finished) => self.closing(&mut events, &mut port).await.map(|answer| (finished, answer)),
+            Err(fault) => Err(fault),
+        };
+        match closing {
+            Ok((finished, answer)) => (self.finalise(finished, result).await, Some(answer)),
+            Err(fault) => {
+                // What the initiator said itself it need not hear again.
+                if self.held.stopper.fault().is_none() || fault.party.as_ref() == Some(self.shared.party()) {
+                    port.report(&fault, stage).await;
+                }
+                (Err(fault), None)
+            }
+        }
+    }
+
+    /// Waits for the stream of the session.
+    async fn attached(&self, events: &mut SessionEvents) -> Result<(Wiring, Duplex), Fault> {
+        let mut stop = self.held.stopper.watch();
+        tokio::select! {
+            fault = stopped(&mut stop) => Err(fault),
+            attached = events.attached.recv() => attached.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator())),
+            () = tokio::time::sleep(self.shared.config.limits.idle_timeout()) => {
+                Err(Fault::new(Code::PeerSlow).by(self.held.initiator()).citing("FRAME-12"))
+            }
+        }
+    }
+
+    /// Waits for Close, after this party's stages.
+    async fn closing(&self, events: &mut SessionEvents, port: &mut Port) -> Result<CloseRequest, Fault> {
+        let mut stop = self.held.stopper.watch();
+        let slow = tokio::time::sleep(port.wiring().idle);
+        tokio::pin!(slow);
+        let mut link_is_open = true;
+        loop {
+            tokio::select! {
+                biased;
+                fault = stopped(&mut stop) => return Err(fault),
+                request = events.closing.recv() => match request {
+                    // It came too early, and was refused.
+                    Some(request) if request.is_closed() => {}
+                    request => return request.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator())),
+                },
+                // An initiator may end its direction in order before it closes.
+                ended = port.ended(), if link_is_open => match ended {
+                    Some(fault) => return Err(fault),
+                    None => link_is_open = false,
+                },
+                () = &mut slow => return Err(Fault::new(Code::PeerSlow).by(self.held.initiator()).citing("FRAME-12")),
+            }
+        }
+    }
+
+    /// Makes the results final (spec/session.md, section 6).
+    async fn finalise(&self, finished: Finished, mut result: Value) -> Result<Success, Fault> {
+        result["warnings"] = Value::Array(finished.warnings);
+        if let Some(part) = finished.part {
+            let models = self.shared.models();
+            store::call(&self.shared.store, move |store| part.save(&models, store)).await?;
+        }
+        Ok(Success { result: Some(result.to_string()) })
+    }
+
+    fn result(&self, driver: &Driver, started: Instant) -> Value {
+        let head = Head {
+            job: self.held.offer.job,
+            kind: self.kind.as_str(),
+            model: self.held.offer.plan.model,
+            costs: driver.costs(),
+            total: seconds(started.elapsed()),
+            disclosure: &self.disclosure,
+            backend: Backend::detect().name(),
+            group: "",
+        };
+        head.document()
+    }
+
+    fn stages(&self, driver: &mut Driver, seed: &Seed) -> Result<Finished, Fault> {
+        match self.kind {
+            JobKind::Align => self.align_only(driver, seed),
+            JobKind::Train => self.train(driver, seed),
+            JobKind::Score => self.score(driver, seed),
+        }
+    }
+
+    fn load(&self, wanted: Wanted) -> Result<Table, Fault> {
+        let (shared, held) = (&self.shared, &self.held);
+        load(&shared.datasets, &held.dataset, wanted, held.offer.plan.missing, shared.party())
+    }
+
+    fn align(&self, driver: &mut Driver, table: &Table, seed: &Seed) -> Result<align::AlignedCollaborator, Fault> {
+        let plan = AlignPlan {
+            join: self.held.offer.plan.join,
+            split: self.held.offer.plan.split,
+            max_rows: u64::from(self.shared.config.limits.max_rows),
+            min_rows: self.held.entry.min_rows.unwrap_or(1),
+        };
+        let keys = driver.port().wiring().keys.clone();
+        let machine = align::Collaborator::new(keys, plan, table.keys.clone(), seed.derive("align", &[]));
+        driver.run(Stage::Align, machine)
+    }
+
+    fn align_only(&self, driver: &mut Driver, seed: &Seed) -> Result<Finished, Fault> {
+        let table = self.load(Wanted::Unlabelled)?;
+        self.align(driver, &table, seed)?;
+        Ok(Finished { part: None, warnings: Vec::new() })
+    }
+
+    /// The model that the offer names; an offer without one, where one is needed, was refused.
+    fn model(&self) -> Result<ModelId, Fault> {
+        let cause = "the plan names no model";
+        self.held.offer.plan.model.ok_or_else(|| Fault::because(Code::UnsupportedPlan, cause).by(self.held.initiator()))
+    }
+
+    fn train(&self, driver: &mut Driver, seed: &Seed) -> Result<Finished, Fault> {
+        let own = self.shared.party();
+        let waivers = Waivers::of(Some(&self.held.entry));
+        if !waivers.few_columns {
+            rules::check_columns(self.held.dataset.columns.len())
+                .map_err(|e| data_fault(&e, &self.held.dataset.name, own).citing("VLR-4"))?;
+        }
+        let table = self.load(Wanted::Unlabelled)?;
+        let aligned = self.align(driver, &table, seed)?;
+        let offered = &self.held.offer.plan;
+        let rule = Rules { dataset: &self.held.dataset.name, own, waivers, max_evaluations: offered.max_evaluations };
+        let matrices = matrices(&table, &aligned.rows, aligned.training_rows, &rule)?;
+        let keys = driver.port().wiring().keys.clone();
+        let plan = train::TrainPlan {
+            max_evaluations: offered.max_evaluations,
+            lambda: offered.lambda,
+            backend: Backend::detect(),
+        };
+        let warnings = result::leverage_warnings(&matrices.training);
+        let (x, seed) = (matrices.training, seed.derive("train", &[]));
+        let machine = train::Collaborator::new(keys.clone(), plan, x, waivers.few_rows, seed);
+        let trained = driver.run(Stage::Train, machine)?;
+        let predictors = logistic::predictor(&matrices.test, &trained.coefficients);
+        driver.run(Stage::Evaluate, score::Collaborator::new(keys, Stage::Evaluate, predictors))?;
+        let origin = Origin {
+            job: self.held.offer.job,
+            model: self.model()?,
+            parties: self.held.parties.to_vec(),
+            rank: self.held.rank,
+            join: offered.join,
+            missing_cells: offered.missing,
+            dataset: self.held.dataset.name.clone(),
+        };
+        let part = ModelPart::new(origin, &matrices.standardiser, &trained.coefficients, None);
+        Ok(Finished { part: Some(part), warnings })
+    }
+
+    fn score(&self, driver: &mut Driver, seed: &Seed) -> Result<Finished, Fault> {
+        let own = self.shared.party();
+        let part = ModelPart::load(&self.shared.models(), self.model()?, own)?;
+        let table = self.load(Wanted::ForModel(part.names()))?;
+        let aligned = self.align(driver, &table, seed)?;
+        let rows = part.standardiser().apply(&sources(&table), &aligned.rows);
+        let rows = rows.map_err(|e| data_fault(&e, &self.held.dataset.name, own))?;
+        self.spend(aligned.rows.len() as u64)?;
+        let keys = driver.port().wiring().keys.clone();
+        let predictors = logistic::predictor(&rows, &part.coefficients());
+        driver.run(Stage::Score, score::Collaborator::new(keys, Stage::Score, predictors))?;
+        Ok(Finished { part: None, warnings: Vec::new() })
+    }
+
+    /// Counts the rows before anything of them leaves (SCORE-5).
+    fn spend(&self, rows: u64) -> Result<(), Fault> {
+        let (model, budget) = (self.model()?, self.held.entry.score_rows);
+        if self.shared.store.spend_rows(model, self.held.initiator(), rows, budget)? {
+            return Ok(());
+        }
+        Err(Fault::new(Code::OverBudget).by(self.shared.party()).citing("SCORE-5"))
+    }
+}

@@ -1,0 +1,199 @@
+//! Opening a session with all collaborators: dial, offer, confirm, keys, streams.
+use super::plan::JobPlan;
+use crate::channel::{Duplex, Wiring, blame, refusal};
+use crate::node::{Connection, Shared};
+use crate::tls::{self, Link};
+use crate::wire::{self, SessionClient};
+use hefu_core::{Code, Fault, JobId, PartyId, Rank, SessionId};
+use hefu_crypto::{Agreement, Suite, verify};
+use hefu_protocol::frame::Limits;
+use hefu_protocol::session::{
+    Keys, Offer, OfferedParty, SessionLimits, VERSIONS, check_confirm, open_confirm, seal_offer, transcript,
+    transcript_message,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// How long an Abort may take: the peer's own idle time ends the session where it does not arrive.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The initiator's side of a session, as far as it has come.
+pub(crate) struct Invitation {
+    pub(crate) session: SessionId,
+    links: Vec<Link>,
+    clients: Vec<SessionClient>,
+}
+
+/// A session whose streams are open.
+pub(crate) struct Opened {
+    pub(crate) wiring: Wiring,
+    pub(crate) duplexes: Vec<Duplex>,
+}
+
+impl Invitation {
+    /// Dials all collaborators at once.
+    ///
+    /// # Errors
+    /// The first fault, with its party.
+    pub(crate) async fn dial(shared: &Arc<Shared>, plan: &JobPlan) -> Result<Self, Fault> {
+        let targets: Vec<_> = plan.invited.iter().map(|invited| invited.party.clone()).collect();
+        let dialler = shared.clone();
+        let links = each(targets, move |party| {
+            let shared = dialler.clone();
+            async move { tls::dial(&shared.tls, &party).await }
+        })
+        .await?;
+        for link in &links {
+            shared.remember(Connection { party: link.party.clone(), group: link.group.clone(), inbound: false });
+        }
+        let timeout = shared.config.limits.idle_timeout();
+        let clients = links.iter().map(|link| SessionClient::new(link, timeout)).collect();
+        Ok(Invitation { session: SessionId(crate::random::<16>()?), links, clients })
+    }
+
+    /// The key exchange group of the connections.
+    pub(crate) fn group(&self) -> &str {
+        self.links.first().map_or("", |link| &link.group)
+    }
+
+    /// Offer, confirms, transcript, keys, streams.
+    ///
+    /// # Errors
+    /// The first refusal, on either side, with the responsible party.
+    pub(crate) async fn negotiate(&self, shared: &Shared, plan: &JobPlan, job: JobId) -> Result<Opened, Fault> {
+        let agreement = Agreement::new(crate::random::<32>()?);
+        let offer = self.offer(shared, plan, job, &agreement)?;
+        let envelope = seal_offer(&offer, &shared.identity.signing);
+        let bytes = envelope.clone();
+        let confirms = each(self.clients.clone(), move |client| {
+            let bytes = bytes.clone();
+            async move { client.open(bytes).await }
+        })
+        .await?;
+        let parties: Arc<[PartyId]> = plan.parties(shared.party()).into();
+        let mut ephemerals = vec![agreement.public()];
+        for ((rank, confirm), invited) in (1..).map(Rank).zip(&confirms).zip(&plan.invited) {
+            let trusted = &invited.party.descriptor;
+            let confirm = open_confirm(confirm, &trusted.signing_key).map_err(|e| refusal(&e).by(&trusted.party))?;
+            check_confirm(&confirm, &envelope, &offer, rank).map_err(|e| blame(&e, &parties))?;
+            ephemerals.push(confirm.ephemeral);
+        }
+        let transcript = transcript(&envelope, &confirms);
+        self.exchange_signatures(shared, plan, confirms, &transcript).await?;
+        let keys = Keys::derive(self.session, Rank::INITIATOR, transcript, &agreement, &ephemerals);
+        let limits = Limits { max_chunk: offer.limits.max_chunk, max_message: offer.limits.max_message };
+        let wiring = Wiring {
+            session: self.session,
+            own: Rank::INITIATOR,
+            keys: Arc::new(keys.map_err(|e| blame(&e, &parties))?),
+            parties,
+            limits,
+            idle: shared.config.limits.idle_timeout(),
+        };
+        Ok(Opened { duplexes: self.streams(wiring.idle).await?, wiring })
+    }
+
+    fn offer(&self, shared: &Shared, plan: &JobPlan, job: JobId, agreement: &Agreement) -> Result<Offer, Fault> {
+        let entry = |party: PartyId, ephemeral: Option<String>, dataset: Option<String>| OfferedParty {
+            party,
+            ephemeral,
+            dataset,
+            schema: None,
+            allow: None,
+        };
+        let own = entry(shared.party().clone(), Some(hex::encode(agreement.public())), None);
+        let others = plan
+            .invited
+            .iter()
+            .map(|invited| entry(invited.party.descriptor.party.clone(), None, Some(invited.dataset.clone())));
+        let limits = &shared.config.limits;
+        Ok(Offer {
+            kind: "hefu/offer/1".to_owned(),
+            versions: VERSIONS.iter().map(|version| (*version).to_owned()).collect(),
+            suites: Suite::PREFERENCE.iter().map(|suite| suite.number()).collect(),
+            session: self.session,
+            job,
+            nonce: crate::random::<32>()?,
+            parties: std::iter::once(own).chain(others).collect(),
+            purpose: plan.purpose,
+            outputs: plan.outputs.clone(),
+            plan: plan.offered(),
+            limits: SessionLimits { max_chunk: limits.max_chunk_bytes, max_message: limits.max_message_bytes },
+            extensions: Vec::new(),
+            critical: Vec::new(),
+        })
+    }
+
+    /// Sends all confirms with this party's signature; checks every collaborator's (SESS-15).
+    async fn exchange_signatures(
+        &self,
+        shared: &Shared,
+        plan: &JobPlan,
+        confirms: Vec<Vec<u8>>,
+        transcript: &[u8; 32],
+    ) -> Result<(), Fault> {
+        let (session, own) = (self.session, transcript_message(Rank::INITIATOR, transcript));
+        let signature = shared.identity.signing.sign(&own);
+        let signatures = each(self.clients.clone(), move |client| {
+            let confirms = confirms.clone();
+            async move { client.confirm(session, confirms, signature).await }
+        })
+        .await?;
+        for ((rank, signature), invited) in (1..).map(Rank).zip(&signatures).zip(&plan.invited) {
+            let trusted = &invited.party.descriptor;
+            verify(&trusted.signing_key, &transcript_message(rank, transcript), signature)
+                .map_err(|_| Fault::new(Code::BadSignature).by(&trusted.party).citing("SESS-15"))?;
+        }
+        Ok(())
+    }
+
+    async fn streams(&self, timeout: Duration) -> Result<Vec<Duplex>, Fault> {
+        let session = self.session;
+        let ranked: Vec<_> = (1..).map(Rank).zip(self.links.clone()).collect();
+        each(ranked, move |(rank, link)| async move { wire::exchange(&link, rank, session, timeout).await }).await
+    }
+
+    /// Closes the session with all collaborators (spec/session.md, section 6).
+    ///
+    /// # Errors
+    /// The first refusal.
+    pub(crate) async fn close(&self) -> Result<(), Fault> {
+        let session = self.session;
+        each(self.clients.clone(), move |client| async move { client.close(session).await }).await.map(drop)
+    }
+
+    /// Tells all collaborators why the session is over, as far as they can be reached.
+    pub(crate) async fn abort(&self, fault: &Fault) {
+        let (session, fault) = (self.session, fault.clone());
+        let aborts = each(self.clients.clone(), move |client| {
+            let fault = fault.clone();
+            async move {
+                // One that has ended by itself refuses; that is no news.
+                let _ = client.abort(session, &fault).await;
+                Ok(())
+            }
+        });
+        let _ = tokio::time::timeout(ABORT_TIMEOUT, aborts).await;
+    }
+}
+
+/// Runs one call a collaborator, all at once; answers in rank order, or the first fault.
+async fn each<A, T, F>(items: Vec<A>, call: impl Fn(A) -> F) -> Result<Vec<T>, Fault>
+where
+    F: Future<Output = Result<T, Fault>> + Send + 'static,
+    T: Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    let mut answers: Vec<Option<T>> = Vec::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let call = call(item);
+        answers.push(None);
+        tasks.spawn(async move { (index, call.await) });
+    }
+    while let Some(joined) = tasks.join_next().await {
+        let (index, answer) = joined.map_err(|_| Fault::because(Code::Internal, "a call was interrupted"))?;
+        answers[index] = Some(answer?);
+    }
+    Ok(answers.into_iter().flatten().collect())
+}

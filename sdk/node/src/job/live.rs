@@ -1,0 +1,184 @@
+//! Jobs at work, and those that ended.
+use super::{JobRecord, JobState};
+use crate::channel::Stopper;
+use crate::store::{self, Store};
+use crate::{Error, driver};
+use hefu_core::{Code, Fault, JobId, Progress};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// The right to run one job (SESS-14).
+pub(crate) struct JobSlot(#[allow(dead_code)] OwnedSemaphorePermit);
+
+/// A job at work.
+pub(crate) struct LiveJob {
+    record: watch::Sender<JobRecord>,
+    pub(crate) stopper: Stopper,
+}
+
+/// How a job ended well.
+pub(crate) struct Success {
+    /// The result document, at the initiator.
+    pub(crate) result: Option<String>,
+}
+
+/// All jobs of a node.
+pub(crate) struct Jobs {
+    store: Arc<dyn Store>,
+    live: Mutex<HashMap<JobId, Arc<LiveJob>>>,
+    slots: Arc<Semaphore>,
+    max_jobs: u32,
+}
+
+impl Jobs {
+    /// Opens the list; jobs that a stop of the node cut are marked as failed.
+    ///
+    /// # Errors
+    /// `DISK`.
+    pub(crate) fn open(store: Arc<dyn Store>, max_jobs: u32) -> Result<Self, Error> {
+        for mut record in store.jobs()?.into_iter().filter(|record| !record.state.is_final()) {
+            record.state = JobState::Failed;
+            record.ended_us = crate::now_us();
+            record.error = Some((&Fault::new(Code::NodeStopped)).into());
+            store.save_job(&record)?;
+        }
+        let slots = Arc::new(Semaphore::new(max_jobs as usize));
+        Ok(Jobs { store, live: Mutex::default(), slots, max_jobs })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Arc<LiveJob>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more job.
+    ///
+    /// # Errors
+    /// `TOO_MANY_JOBS` (SESS-14).
+    pub(crate) fn slot(&self) -> Result<JobSlot, Fault> {
+        let permit = self.slots.clone().try_acquire_owned();
+        permit.map(JobSlot).map_err(|_| Fault::new(Code::TooManyJobs).citing("SESS-14"))
+    }
+
+    /// Number of jobs at work.
+    pub(crate) fn running(&self) -> u32 {
+        self.max_jobs.saturating_sub(u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX))
+    }
+
+    /// Waits until no job is at work.
+    pub(crate) async fn idle(&self) {
+        let _ = self.slots.acquire_many(self.max_jobs).await;
+    }
+
+    /// Writes a new job down and makes it visible.
+    ///
+    /// # Errors
+    /// `DISK`.
+    pub(crate) async fn begin(&self, record: JobRecord, stopper: Stopper) -> Result<Arc<LiveJob>, Error> {
+        let saved = record.clone();
+        store::call(&self.store, move |store| store.save_job(&saved)).await?;
+        let live = Arc::new(LiveJob { record: watch::Sender::new(record.clone()), stopper });
+        self.lock().insert(record.job, live.clone());
+        Ok(live)
+    }
+
+    /// Writes down how a job ended, shows it to those who watch, and forgets that it was at work.
+    pub(crate) async fn end(&self, live: &LiveJob, outcome: Result<Success, Fault>) {
+        let mut record = live.snapshot();
+        record.ended_us = crate::now_us();
+        let result = match outcome {
+            Ok(success) => {
+                record.state = JobState::Succeeded;
+                success.result
+            }
+            Err(fault) => {
+                record.fail(&fault);
+                None
+            }
+        };
+        let saved = record.clone();
+        let written = store::call(&self.store, move |store| match &result {
+            Some(result) => store.finish_job(&saved, result),
+            None => store.save_job(&saved),
+        });
+        if let Err(error) = written.await {
+            record.fail(&error.fault());
+        }
+        self.lock().remove(&record.job);
+        live.record.send_replace(record);
+    }
+
+    /// The job of an id, at work or ended.
+    ///
+    /// # Errors
+    /// `UNKNOWN_JOB`; `DISK`.
+    pub(crate) async fn find(&self, job: JobId) -> Result<JobRecord, Error> {
+        if let Some(live) = self.lock().get(&job) {
+            return Ok(live.snapshot());
+        }
+        let found = store::call(&self.store, move |store| store.job(job)).await?;
+        found.ok_or(Error::Fault(Fault::new(Code::UnknownJob)))
+    }
+
+    /// All jobs, newest first.
+    ///
+    /// # Errors
+    /// `DISK`.
+    pub(crate) async fn list(&self) -> Result<Vec<JobRecord>, Error> {
+        let mut records = store::call(&self.store, |store| store.jobs()).await?;
+        let live = self.lock();
+        for record in &mut records {
+            if let Some(live) = live.get(&record.job) {
+                *record = live.snapshot();
+            }
+        }
+        Ok(records)
+    }
+
+    /// Follows a job at work; `None` where it has ended.
+    pub(crate) fn watch(&self, job: JobId) -> Option<watch::Receiver<JobRecord>> {
+        self.lock().get(&job).map(|live| live.record.subscribe())
+    }
+
+    /// Ends a job at work.
+    ///
+    /// # Errors
+    /// `WRONG_STATE` where it has ended.
+    pub(crate) fn stop(&self, job: JobId, fault: Fault) -> Result<(), Fault> {
+        let live = self.lock().get(&job).cloned().ok_or_else(|| Fault::new(Code::WrongState))?;
+        live.stopper.stop(fault);
+        Ok(())
+    }
+
+    /// Ends every job at work.
+    pub(crate) fn stop_all(&self, fault: &Fault) {
+        for live in self.lock().values() {
+            live.stopper.stop(fault.clone());
+        }
+    }
+}
+
+impl LiveJob {
+    /// The job as it is now.
+    pub(crate) fn snapshot(&self) -> JobRecord {
+        self.record.borrow().clone()
+    }
+
+    /// Changes what is shown of the job.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut JobRecord)) {
+        self.record.send_modify(change);
+    }
+
+    /// An observer of the driver that shows progress and bytes.
+    pub(crate) fn observer(self: &Arc<Self>, traffic: Arc<crate::channel::Traffic>) -> driver::Observer {
+        let live = self.clone();
+        Box::new(move |progress: Progress| {
+            live.update(|record| {
+                record.stage = Some(progress.stage);
+                record.done = progress.done.min(progress.total);
+                record.total = progress.total;
+                record.bytes_sent = traffic.sent();
+            });
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What an initiator may ask of this node as collaborator: open, confirm, exchange, close, abort.
+use crate::channel::{Duplex, Stopper, Wiring, blame, refusal};
+use crate::config::AllowEntry;
+use crate::job;
+use crate::node::Shared;
+use crate::session::{Held, NewSession, State, wrong_state};
+use crate::store::{self, DatasetRecord};
+use hefu_core::{Code, Fault, Output, PartyId, Rank, SessionId, Stage};
+use hefu_crypto::{Agreement, dsse, verify};
+use hefu_protocol::frame::Limits;
+use hefu_protocol::session::{
+    Acceptance, Confirm, Keys, Offer, check_confirm, check_offer, open_confirm, open_offer, seal_confirm, transcript,
+    transcript_message,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a Close may come before this party's stages are done: its last messages may be on their way.
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// `Open`: checks an offer from the connection's party; answers this party's confirm (SESS-2 to SESS-14).
+pub(crate) async fn open(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let (offer, acceptance) = read_offer(shared, peer, &envelope)?;
+    let session = offer.session;
+    let is_new = store::call(&shared.store, move |store| store.admit_session(session, crate::now_us())).await?;
+    if !is_new {
+        return Err(Fault::new(Code::ReplayedSession).by(peer).citing("SESS-9"));
+    }
+    let rank = acceptance.rank;
+    let entry = permitted(shared, peer, &offer, rank)?;
+    let dataset = published(shared, &offer, rank).await?;
+    check_model(shared, peer, &offer).await?;
+    let job = offer.job;
+    if store::call(&shared.store, move |store| store.job(job)).await?.is_some() {
+        return Err(wrong_state());
+    }
+    // From here to the end nothing waits: a call that is cut short leaves nothing half made.
+    let slot = shared.jobs.slot()?;
+    let agreement = Agreement::new(crate::random::<32>()?);
+    let confirm = Confirm {
+        kind: "hefu/confirm/1".to_owned(),
+        offer: dsse::digest(&envelope),
+        rank: rank.0,
+        party: shared.party().clone(),
+        nonce: crate::random::<32>()?,
+        ephemeral: agreement.public(),
+        version: acceptance.version,
+        suite: acceptance.suite.number(),
+        algorithm: offer.plan.algorithm.clone(),
+        allow: entry.digest(),
+        schema: digest(&dataset.schema)?,
+        critical: Vec::new(),
+    };
+    let confirm_envelope = seal_confirm(&confirm, &shared.identity.signing);
+    let answer = confirm_envelope.clone();
+    let stopper = Stopper::new();
+    let (held, events) = Held::new(NewSession {
+        offer,
+        offer_envelope: envelope,
+        confirm_envelope,
+        rank,
+        entry,
+        dataset,
+        agreement,
+        stopper,
+    });
+    let held = Arc::new(held);
+    shared.sessions.insert(held.clone());
+    tokio::spawn(job::collaborate(shared.clone(), held, events, slot));
+    Ok(answer)
+}
+
+/// Who signed, whether this is their connection, and what they offer.
+fn read_offer(shared: &Shared, peer: &PartyId, envelope: &[u8]) -> Result<(Offer, Acceptance), Fault> {
+    let named = |e: &hefu_protocol::Error| refusal(e).by(peer);
+    let trusted = shared.trust.require(peer)?;
+    let offer = open_offer(envelope, &trusted.descriptor.signing_key).map_err(|e| named(&e))?;
+    let acceptance = check_offer(&offer, shared.party(), peer).map_err(|e| named(&e))?;
+    for party in &offer.parties {
+        shared.trust.require(&party.party)?;
+    }
+    let limits = &shared.config.limits;
+    if offer.limits.max_chunk > limits.max_chunk_bytes {
+        let cause = "the chunk size exceeds this node's limit";
+        return Err(Fault::because(Code::UnsupportedPlan, cause).by(peer).citing("SESS-11"));
+    }
+    Ok((offer, acceptance))
+}
+
+/// The entry that permits the job (SESS-12). That a dataset exists is not told to whom none permits it.
+fn permitted(shared: &Shared, peer: &PartyId, offer: &Offer, rank: Rank) -> Result<AllowEntry, Fault> {
+    let refused = || Fault::new(Code::NotAllowed).by(peer).citing("SESS-12");
+    let asked = offer.parties.get(rank.index()).ok_or_else(refused)?;
+    let dataset = asked.dataset.as_deref().ok_or_else(refused)?;
+    let is_scoring = offer.plan.stages.contains(&Stage::Score);
+    if is_scoring && !offer.outputs.contains(&Output::Score) {
+        return Err(refused());
+    }
+    let mut entries = shared.config.allow.iter();
+    let entry = entries.find(|entry| {
+        entry.permits(peer, dataset, offer.purpose, &offer.outputs)
+            && asked.allow.as_ref().is_none_or(|cited| *cited == hex::encode(entry.digest()))
+    });
+    entry.cloned().ok_or_else(refused)
+}
+
+/// The dataset that the offer names, if its schema is the one that the offer cites (SESS-13).
+async fn published(shared: &Arc<Shared>, offer: &Offer, rank: Rank) -> Result<DatasetRecord, Fault> {
+    let asked = &offer.parties[rank.index()];
+    let name = asked.dataset.clone().unwrap_or_default();
+    let dataset = store::call(&shared.store, move |store| store.dataset(&name)).await?;
+    let dataset = dataset.ok_or_else(|| Fault::new(Code::UnknownDataset).by(shared.party()).citing("SESS-13"))?;
+    if asked.schema.as_ref().is_some_and(|cited| *cited != dataset.schema) {
+        return Err(Fault::new(Code::SchemaChanged).by(shared.party()).citing("SESS-13"));
+    }
+    Ok(dataset)
+}
+
+/// Training makes a model that is new; scoring uses one that this node holds and the initiator owns (SCORE-1, SCORE-2).
+async fn check_model(shared: &Arc<Shared>, peer: &PartyId, offer: &Offer) -> Result<(), Fault> {
+    let Some(model) = offer.plan.model else { return Ok(()) };
+    let known = store::call(&shared.store, move |store| store.model(model)).await?;
+    match (offer.plan.stages.contains(&Stage::Score), known) {
+        (false, None) => Ok(()),
+        (false, Some(_)) => {
+            Err(Fault::because(Code::UnsupportedPlan, "the model id is in use").by(peer).citing("SESS-11"))
+        }
+        (true, None) => Err(Fault::new(Code::UnknownModel).by(shared.party()).citing("SCORE-2")),
+        (true, Some(model)) if model.owner == *peer => Ok(()),
+        (true, Some(_)) => Err(Fault::new(Code::NotModelOwner).by(peer).citing("SCORE-1")),
+    }
+}
+
+fn digest(text: &str) -> Result<[u8; 32], Fault> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest).map_err(|_| Fault::because(Code::Internal, "a schema has no digest"))?;
+    Ok(digest)
+}
+
+/// `Confirm`: checks all confirms and the initiator's signature; answers this party's (SESS-15, SESS-16).
+pub(crate) fn confirm(
+    shared: &Shared,
+    peer: &PartyId,
+    session: SessionId,
+    confirms: &[Vec<u8>],
+    signature: &[u8],
+) -> Result<[u8; 64], Fault> {
+    let held = shared.sessions.find(session, peer, "TLS-7")?;
+    let mut state = held.state();
+    let State::Offered(agreement) = &*state else { return Err(wrong_state()) };
+    let (transcript, ephemerals) = check_confirms(shared, &held, confirms)?;
+    let initiator = shared.trust.require(peer)?;
+    verify(&initiator.descriptor.signing_key, &transcript_message(Rank::INITIATOR, &transcript), signature)
+        .map_err(|_| Fault::new(Code::BadSignature).by(peer).citing("SESS-15"))?;
+    let keys = Keys::derive(session, held.rank, transcript, agreement, &ephemerals);
+    let keys = Arc::new(keys.map_err(|e| blame(&e, &held.parties))?);
+    let limits = &shared.config.limits;
+    let wiring = Wiring {
+        session,
+        own: held.rank,
+        parties: held.parties.clone(),
+        keys,
+        limits: Limits {
+            max_chunk: held.offer.limits.max_chunk,
+            max_message: held.offer.limits.max_message.min(limits.max_message_bytes),
+        },
+        // What a third party is slow with, the initiator notices first.
+        idle: if held.parties.len() > 2 { limits.idle_timeout().mul_f32(1.5) } else { limits.idle_timeout() },
+    };
+    *state = State::Confirmed(wiring);
+    Ok(shared.identity.signing.sign(&transcript_message(held.rank, &transcript)))
+}
+
+/// The transcript and every party's ephemeral key, by rank.
+fn check_confirms(shared: &Shared, held: &Held, confirms: &[Vec<u8>]) -> Result<([u8; 32], Vec<[u8; 32]>), Fault> {
+    let mismatch = || Fault::new(Code::TranscriptMismatch).by(held.initiator()).citing("SESS-16");
+    let own = held.rank.index().checked_sub(1).and_then(|index| confirms.get(index));
+    if confirms.len() + 1 != held.parties.len() || own != Some(&held.confirm_envelope) {
+        return Err(mismatch());
+    }
+    let mut ephemerals = vec![initiator_ephemeral(&held.offer).ok_or_else(mismatch)?];
+    for (rank, envelope) in (1..).map(Rank).zip(confirms) {
+        let party = &held.parties[rank.index()];
+        let trusted = shared.trust.require(party)?;
+        let confirm = open_confirm(envelope, &trusted.descriptor.signing_key).map_err(|e| refusal(&e).by(party))?;
+        check_confirm(&confirm, &held.offer_envelope, &held.offer, rank).map_err(|e| blame(&e, &held.parties))?;
+        ephemerals.push(confirm.ephemeral);
+    }
+    Ok((transcript(&held.offer_envelope, confirms), ephemerals))
+}
+
+/// The X25519 key of rank 0.
+fn initiator_ephemeral(offer: &Offer) -> Option<[u8; 32]> {
+    let mut key = [0; 32];
+    hex::decode_to_slice(offer.parties.first()?.ephemeral.as_ref()?, &mut key).ok()?;
+    Some(key)
+}
+
+/// `Exchange`: hands the stream of frames to the session's job.
+pub(crate) fn exchange(shared: &Shared, peer: &PartyId, session: SessionId, duplex: Duplex) -> Result<(), Fault> {
+    shared.sessions.find(session, peer, "TLS-7")?.attach(duplex)
+}
+
+/// `Close`: waits until this party's results are final.
+pub(crate) async fn close(shared: &Shared, peer: &PartyId, session: SessionId) -> Result<(), Fault> {
+    let answered = shared.sessions.find(session, peer, "SESS-19")?.request_close()?;
+    let answer = tokio::time::timeout(CLOSE_GRACE, answered).await;
+    answer.ok().and_then(Result::ok).unwrap_or_else(|| Err(wrong_state()))
+}
+
+/// `Abort`: ends the session with the initiator's fault.
+pub(crate) fn abort(shared: &Shared, peer: &PartyId, session: SessionId, fault: Fault) -> Result<(), Fault> {
+    shared.sessions.find(session, peer, "SESS-19")?.abort(fault)
+}
