@@ -39,6 +39,9 @@ pub struct Case {
     /// What a negative case accepts.
     #[serde(default)]
     pub expect: Expect,
+    /// Slow by nature: it waits, or works on many keys. `run --quick` leaves it out.
+    #[serde(default)]
+    pub slow: bool,
     /// Set where the requirement is a SHOULD: a failure is a WARN.
     #[serde(default)]
     pub should: bool,
@@ -140,7 +143,8 @@ pub struct Expect {
     pub survives: bool,
 }
 
-/// The closed list of deviations.
+/// The closed list of deviations. Members are the words of the corpus.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Operator {

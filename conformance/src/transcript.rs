@@ -122,6 +122,8 @@ pub enum Event {
     FrameSent { kind: String, header: String, chunk: String },
     /// A frame of the target's; no chunk where the seal did not hold.
     FrameReceived { header: String, chunk: Option<String>, body_length: usize },
+    /// A call that came before the target was done; it is made again.
+    NotYet { call: String },
     /// The stream ended without an error.
     StreamEnded,
     /// Nothing came within the deadline.
@@ -234,6 +236,20 @@ impl Recorder {
     /// What has been written so far.
     pub fn snapshot(&self) -> Run {
         self.with(|run| run.clone())
+    }
+
+    /// The last event.
+    pub fn last(&self) -> Option<Event> {
+        self.with(|run| run.events.last().map(|record| record.event.clone()))
+    }
+
+    /// Replaces the last event.
+    pub fn amend(&self, event: Event) {
+        self.with(|run| {
+            if let Some(last) = run.events.last_mut() {
+                last.event = event;
+            }
+        });
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Run) -> T) -> T {

@@ -1,0 +1,298 @@
+//! The stream of frames (frame sections 1 and 2), as the case alters them.
+
+use std::time::Duration;
+
+use hefu_proto::v1::channel_service_client::ChannelServiceClient;
+use hefu_proto::v1::{ExchangeRequest, ExchangeResponse};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::{Request, Status};
+
+use super::session::Offered;
+use super::{Dialogue, Flow, Stop};
+use crate::case::Operator;
+use crate::connect::Link;
+use crate::transcript::Event;
+use crate::wire::frame::{self, Header, TAG};
+use crate::wire::{keys, message};
+
+/// What comes from the target.
+enum Incoming {
+    Frame(ExchangeResponse),
+    Refused(Box<Status>),
+    End,
+}
+
+/// One open stream and its keys.
+pub(super) struct Stream {
+    out: mpsc::UnboundedSender<ExchangeRequest>,
+    incoming: mpsc::UnboundedReceiver<Incoming>,
+    seal_key: [u8; 32],
+    open_key: [u8; 32],
+    session: [u8; 16],
+    max_chunk: usize,
+    sequence: u64,
+    partial: Vec<u8>,
+    ended: bool,
+}
+
+impl Dialogue<'_> {
+    /// Opens the stream of a session; the answer's headers are not waited for.
+    pub(super) fn exchange(&self, link: &Link, offered: &Offered) -> Stream {
+        let (out, requests) = mpsc::unbounded_channel();
+        let (sink, incoming) = mpsc::unbounded_channel();
+        let mut request = Request::new(UnboundedReceiverStream::new(requests));
+        if let Ok(value) = hex::encode(offered.session).parse() {
+            request.metadata_mut().insert("hefu-session", value);
+        }
+        let channel = link.channel.clone();
+        tokio::spawn(async move {
+            let mut client = ChannelServiceClient::new(channel).max_decoding_message_size(16 << 20);
+            let mut stream = match client.exchange(request).await {
+                Ok(response) => response.into_inner(),
+                Err(status) => return sink.send(Incoming::Refused(Box::new(status))),
+            };
+            loop {
+                match stream.message().await {
+                    Ok(Some(frame)) => sink.send(Incoming::Frame(frame))?,
+                    Ok(None) => return sink.send(Incoming::End),
+                    Err(status) => return sink.send(Incoming::Refused(Box::new(status))),
+                }
+            }
+        });
+        let pair = keys::Pair::new(&offered.transcript, &offered.ephemeral, &offered.peer_ephemeral);
+        Stream {
+            out,
+            incoming,
+            seal_key: pair.frame_key(0, 1),
+            open_key: pair.frame_key(1, 0),
+            session: offered.session,
+            max_chunk: self.max_chunk() as usize,
+            sequence: 0,
+            partial: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Sends a message, altered as the case says, in frames.
+    pub(super) async fn send(
+        &self, link: &Link, stream: &mut Stream, kind: u16, batch: usize, mut payload: Vec<u8>,
+    ) -> Flow<()> {
+        match self.operator {
+            Some(Operator::Silence { message }) if message::kind(message) == Some(kind) => {
+                return self.fall_silent(link, stream, message).await;
+            }
+            Some(Operator::Insert { before, kind: other, payload }) if message::kind(before) == Some(kind) && batch == 0 => {
+                self.deviation(format!("{} {payload} before {before}", message::name(*other)));
+                self.send_frames(stream, *other, &hex::decode(payload).unwrap_or_default());
+            }
+            _ => {}
+        }
+        if let Some(what) = self.alter_payload(kind, batch, &mut payload) {
+            self.deviation(what);
+        }
+        self.send_frames(stream, kind, &payload);
+        Ok(())
+    }
+
+    fn send_frames(&self, stream: &mut Stream, kind: u16, payload: &[u8]) {
+        let mut chunks = frame::chunks(payload, stream.max_chunk);
+        if let Some(Operator::ChunkAbove { message }) = self.operator
+            && message::kind(message) == Some(kind)
+        {
+            // The first chunk takes one byte of the second.
+            let moved = if chunks.len() > 1 { chunks[1].remove(0) } else { 0 };
+            chunks[0].push(moved);
+            self.deviation(format!("{message}: a chunk of {} bytes, {} are negotiated", chunks[0].len(), stream.max_chunk));
+        }
+        if let Some(Operator::Skip { message }) = self.operator
+            && message::kind(message) == Some(kind)
+        {
+            self.deviation(format!("{message}: sequence {} in place of {}", stream.sequence + 1, stream.sequence));
+            stream.sequence += 1;
+        }
+        let count = chunks.len() as u32;
+        for (index, chunk) in chunks.into_iter().enumerate() {
+            let header = Header {
+                version: 1,
+                flags: 0,
+                kind,
+                from: 0,
+                to: 1,
+                session: stream.session,
+                stage: 1,
+                round: 0,
+                sequence: stream.sequence,
+                chunk: index as u32,
+                chunks: count,
+                length: payload.len() as u64,
+                chunk_length: chunk.len() as u32,
+                reserved: 0,
+            };
+            stream.sequence += 1;
+            self.send_frame(stream, header.clone(), &chunk);
+            self.repeat(stream, &header, chunk);
+        }
+    }
+
+    fn send_frame(&self, stream: &Stream, mut header: Header, chunk: &[u8]) {
+        let named = header.clone();
+        let (bytes, told) = self.alter_header(&mut header);
+        let mut body = frame::seal(&stream.seal_key, &bytes, header.sequence, chunk);
+        if let Some(what) = told.or_else(|| self.alter_body(&named, &mut body)) {
+            self.deviation(what);
+        }
+        self.record.push(Event::FrameSent {
+            kind: message::name(named.kind),
+            header: hex::encode(&bytes),
+            chunk: hex::encode(chunk),
+        });
+        // A stream that has ended is noticed when reading.
+        let _ = stream.out.send(ExchangeRequest { header: bytes.into(), body: body.into() });
+    }
+
+    fn repeat(&self, stream: &Stream, header: &Header, mut chunk: Vec<u8>) {
+        let Some(Operator::Repeat { message, altered }) = self.operator else { return };
+        if message::kind(message) != Some(header.kind) {
+            return;
+        }
+        if let (true, Some(last)) = (*altered, chunk.last_mut()) {
+            *last ^= 1;
+        }
+        self.deviation(format!("{message}: sequence {} again, altered: {altered}", header.sequence));
+        self.send_frame(stream, header.clone(), &chunk);
+    }
+
+    /// The next whole message of the target.
+    pub(super) async fn receive(
+        &self, link: &Link, stream: &mut Stream, waiting_for: &str, deadline: Duration,
+    ) -> Flow<(u16, Vec<u8>)> {
+        loop {
+            let Some(incoming) = next(stream, deadline).await else {
+                return Err(self.silence(waiting_for, deadline));
+            };
+            if let Some((kind, payload)) = self.take(link, stream, incoming)? {
+                if kind == message::ERROR {
+                    self.told_error(link, stream, &payload).await;
+                    return Err(Stop::Told);
+                }
+                return Ok((kind, payload));
+            }
+        }
+    }
+
+    /// A message that is there already.
+    pub(super) fn peek(&self, link: &Link, stream: &mut Stream) -> Flow<Option<(u16, Vec<u8>)>> {
+        while let Ok(incoming) = stream.incoming.try_recv() {
+            if stream.ended {
+                break;
+            }
+            if let Some(message) = self.take(link, stream, incoming)? {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take(&self, link: &Link, stream: &mut Stream, incoming: Incoming) -> Flow<Option<(u16, Vec<u8>)>> {
+        let frame = match incoming {
+            Incoming::Frame(frame) => frame,
+            Incoming::End => {
+                stream.ended = true;
+                self.record.push(Event::StreamEnded);
+                return Err(Stop::Told);
+            }
+            Incoming::Refused(status) => {
+                stream.ended = true;
+                return Err(self.refused(link, "Exchange", &status));
+            }
+        };
+        let header = Header::decode(&frame.header);
+        let chunk = header
+            .as_ref()
+            .and_then(|h| frame::open(&stream.open_key, &frame.header, h.sequence, &frame.body));
+        self.record.push(Event::FrameReceived {
+            header: hex::encode(&frame.header),
+            chunk: chunk.as_ref().map(hex::encode),
+            body_length: frame.body.len(),
+        });
+        let (Some(header), Some(chunk)) = (header, chunk) else { return Err(Stop::Told) };
+        debug_assert_eq!(chunk.len() + TAG, frame.body.len());
+        stream.partial.extend_from_slice(&chunk);
+        if header.chunk + 1 < header.chunks {
+            return Ok(None);
+        }
+        Ok(Some((header.kind, std::mem::take(&mut stream.partial))))
+    }
+
+    /// Writes an ERROR frame down as the refusal that it is, then listens a little for what must not follow.
+    pub(super) async fn told_error(&self, link: &Link, stream: &mut Stream, payload: &[u8]) {
+        let read = message::read_error(payload);
+        let text = read.as_ref().map_or_else(|| hex::encode(payload), |(_, json)| json.to_string());
+        self.record.push(Event::Refused {
+            by: "ERROR frame".into(),
+            grpc: 0,
+            code: read.map(|(code, _)| code),
+            name: String::new(),
+            requirement: String::new(),
+            text,
+        });
+        let grace = (self.world.round_trip * 20).max(Duration::from_millis(20));
+        while let Some(incoming) = next(stream, grace).await {
+            if self.take(link, stream, incoming).is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Sends nothing and listens until the declared idle time is well over.
+    async fn fall_silent(&self, link: &Link, stream: &mut Stream, message: &str) -> Flow<()> {
+        let idle = Duration::from_millis(self.world.limits.idle_timeout_ms);
+        self.deviation(format!("silence in place of {message}; the declared idle time is {} ms", idle.as_millis()));
+        let end = tokio::time::Instant::now() + idle * 2 + self.world.deadline;
+        loop {
+            let rest = end.saturating_duration_since(tokio::time::Instant::now());
+            self.receive(link, stream, "the end of the idle time", rest).await?;
+        }
+    }
+
+    pub(super) async fn frame_before_confirm(&mut self, link: &Link, offered: &Offered) -> Flow<()> {
+        let mut stream = self.exchange(link, offered);
+        self.deviation("ALIGN_SIZE before Confirm");
+        self.send_frames(&mut stream, message::SIZE, &message::size(1));
+        loop {
+            self.receive(link, &mut stream, "a refusal", self.world.deadline).await?;
+        }
+    }
+
+    /// Opens a stream on somebody else's session; only a refusal lets the dialogue go on.
+    pub(super) async fn strangers_exchange(&self, link: &Link, offered: &Offered) -> Flow<()> {
+        let mut stream = self.exchange(link, offered);
+        let header = Header {
+            version: 1,
+            flags: 0,
+            kind: message::SIZE,
+            from: 0,
+            to: 1,
+            session: offered.session,
+            stage: 1,
+            round: 0,
+            sequence: 0,
+            chunk: 0,
+            chunks: 1,
+            length: 8,
+            chunk_length: 8,
+            reserved: 0,
+        };
+        self.send_frame(&stream, header, &message::size(1));
+        let answer = self.receive(link, &mut stream, "a refusal", self.world.deadline).await;
+        self.expect_refusal(answer)
+    }
+}
+
+async fn next(stream: &mut Stream, deadline: Duration) -> Option<Incoming> {
+    if stream.ended {
+        return None;
+    }
+    tokio::time::timeout(deadline, stream.incoming.recv()).await.ok().flatten()
+}

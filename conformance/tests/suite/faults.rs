@@ -1,0 +1,49 @@
+//! Faults: every switch of the catalogue is killed by a case of its clause; without a switch everything passes.
+
+use hefu_conformance::case::Corpus;
+use hefu_conformance::judge::Verdict;
+use hefu_conformance::run::Options;
+use serde::Deserialize;
+
+use crate::harness::{options, run, with};
+use crate::reference::InProcess;
+
+#[derive(Deserialize)]
+struct Catalogue {
+    fault: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    id: String,
+    clause: String,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_without_faults_passes_every_case() {
+    for seed in ["1", "zwei"] {
+        let results = run(InProcess::new(""), &options(seed)).await.unwrap();
+        for verdict in [Verdict::Fail, Verdict::Warn, Verdict::Inconclusive, Verdict::Error, Verdict::NotRun] {
+            assert!(with(&results, verdict).is_empty(), "seed {seed} {verdict:?}: {:#?}", with(&results, verdict));
+        }
+        assert!(results.conformant);
+        assert!(results.cells.iter().all(|cell| cell.verdict == Verdict::Pass));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_is_killed_by_a_case_of_its_clause() {
+    let catalogue: Catalogue = toml::from_str(include_str!("../../src/faults/catalogue.toml")).unwrap();
+    let corpus = Corpus::embedded().unwrap();
+    let mut survivors = Vec::new();
+    for fault in &catalogue.fault {
+        let of_clause = corpus.cases.iter().filter(|c| c.clause == fault.clause).map(|c| c.id.clone()).collect();
+        let options = Options { cases: of_clause, ..options(&fault.id) };
+        let results = run(InProcess::new(&fault.id), &options).await.unwrap();
+        let killed = results.cases.iter().any(|c| c.clause == fault.clause && c.finding.verdict == Verdict::Fail);
+        if !killed {
+            survivors.push(format!("{} ({}): {:#?}", fault.id, fault.clause, results.cases.iter().map(|c| (c.id.as_str(), c.finding.verdict)).collect::<Vec<_>>()));
+        }
+    }
+    assert!(survivors.is_empty(), "{} of {} survive: {survivors:#?}", survivors.len(), catalogue.fault.len());
+}

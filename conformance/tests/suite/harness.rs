@@ -1,0 +1,43 @@
+//! Runs the suite against a target in this process.
+
+use hefu_conformance::Result;
+use hefu_conformance::control::Control;
+use hefu_conformance::judge::Verdict;
+use hefu_conformance::run::{self, Options, Results};
+use hefu_conformance::target::{Claims, Control as ControlEntry, Limits, Named, TargetFile};
+
+use crate::reference::{IDLE, MAX_JOBS};
+
+/// The target file of a target in this process.
+pub fn target_file() -> TargetFile {
+    TargetFile {
+        target: Named { name: "reference".into(), version: "0".into() },
+        claims: Claims {
+            protocol: "1.0".into(),
+            roles: vec!["collaborator".into()],
+            profiles: vec!["core".into(), "align".into()],
+        },
+        control: ControlEntry { kind: "command".into(), command: vec!["none".into()] },
+        limits: Limits {
+            max_jobs: MAX_JOBS as u32,
+            idle_timeout_ms: IDLE.as_millis() as u64,
+            deadline_ms: 1_500,
+        },
+    }
+}
+
+/// Options of a run with a seed.
+pub fn options(seed: &str) -> Options {
+    Options { seed: seed.into(), ..Options::default() }
+}
+
+/// Runs against a target.
+pub async fn run<C: Control>(mut control: C, options: &Options) -> Result<Results> {
+    run::run(&mut control, &target_file(), options, &mut |_| {}).await
+}
+
+/// Ids and reasons of the cases with a verdict.
+pub fn with(results: &Results, verdict: Verdict) -> Vec<String> {
+    let of = results.cases.iter().filter(|case| case.finding.verdict == verdict);
+    of.map(|case| format!("{}: {} | got {}", case.id, case.finding.reason, case.finding.got)).collect()
+}

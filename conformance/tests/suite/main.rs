@@ -1,0 +1,10 @@
+//! The suite's own tests: a reference target in this process, its faults, null targets, benign variants.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod corpus;
+mod evidence;
+mod faults;
+mod harness;
+mod null;
+mod reference;
+mod vectors;

@@ -1,0 +1,1 @@
+//! Null targets: none passes a profile, and refusing everything earns no negative PASS.

@@ -1,0 +1,172 @@
+//! Frames of the reference target: the checks of frame section 2, in their order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hefu_conformance::wire::frame::{self, Header, TAG};
+use hefu_conformance::wire::{h, keys};
+use hefu_proto::v1::{ExchangeRequest, ExchangeResponse};
+use tokio::sync::mpsc::Sender;
+use tonic::{Status, Streaming};
+
+use super::align::Aligner;
+use super::{IDLE, Node, Session, refuse};
+
+/// Largest message of the target, in bytes.
+pub(super) const MAX_MESSAGE: u64 = 64 << 20;
+
+struct Receiver<'a> {
+    node: &'a Node,
+    id: [u8; 16],
+    max_chunk: u64,
+    key: [u8; 32],
+    next: u64,
+    digests: HashMap<u64, [u8; 32]>,
+    partial: Option<(Header, Vec<u8>)>,
+}
+
+/// Talks until alignment is done.
+pub(super) async fn talk(
+    node: &Arc<Node>, id: [u8; 16], session: &Session, mut frames: Streaming<ExchangeRequest>,
+    sink: &Sender<Result<ExchangeResponse, Status>>,
+) -> Result<(), Status> {
+    let transcript = keys::transcript(&session.offer, std::slice::from_ref(&session.confirm));
+    let pair = keys::Pair::new(&transcript, &session.secret, &session.peer);
+    let mut receiver = Receiver {
+        node,
+        id,
+        max_chunk: session.max_chunk as u64,
+        key: pair.frame_key(0, 1),
+        next: 0,
+        digests: HashMap::new(),
+        partial: None,
+    };
+    let seal_key = pair.frame_key(1, 0);
+    let mut sequence = 0;
+    let mut aligner = Aligner::new(node.clone(), session, transcript);
+    loop {
+        let idle = if node.has("waits-for-ever") { IDLE * 1000 } else { IDLE };
+        let frame = tokio::time::timeout(idle, frames.message()).await.map_err(|_| refuse("PEER_SLOW"))?;
+        let frame = frame?.ok_or_else(|| refuse("LINK_CUT"))?;
+        let Some((kind, payload)) = receiver.take(&frame)? else { continue };
+        for (kind, payload) in aligner.take(kind, &payload)? {
+            let chunk = if node.has("sends-one-large-chunk") { payload.len() } else { session.max_chunk };
+            for out in seal(&seal_key, id, &mut sequence, kind, &payload, chunk) {
+                sink.send(Ok(out)).await.map_err(|_| refuse("LINK_CUT"))?;
+            }
+        }
+        if aligner.done() {
+            return Ok(());
+        }
+    }
+}
+
+fn seal(
+    key: &[u8; 32], session: [u8; 16], sequence: &mut u64, kind: u16, payload: &[u8], max_chunk: usize,
+) -> Vec<ExchangeResponse> {
+    let chunks = frame::chunks(payload, max_chunk);
+    let count = chunks.len() as u32;
+    let mut out = Vec::new();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let header = Header {
+            version: 1,
+            flags: 0,
+            kind,
+            from: 1,
+            to: 0,
+            session,
+            stage: 1,
+            round: 0,
+            sequence: *sequence,
+            chunk: index as u32,
+            chunks: count,
+            length: payload.len() as u64,
+            chunk_length: chunk.len() as u32,
+            reserved: 0,
+        }
+        .encode();
+        out.push(ExchangeResponse {
+            header: header.to_vec().into(),
+            body: frame::seal(key, &header, *sequence, chunk).into(),
+        });
+        *sequence += 1;
+    }
+    out
+}
+
+impl Receiver<'_> {
+    fn take(&mut self, frame: &ExchangeRequest) -> Result<Option<(u16, Vec<u8>)>, Status> {
+        let header = self.header(frame)?;
+        let digest = h(&[&frame.header, &frame.body[frame.body.len() - TAG..]]);
+        if header.sequence < self.next {
+            let same = self.digests.get(&header.sequence) == Some(&digest);
+            return match same {
+                true if self.node.has("refuses-repetition") => Err(refuse("CONFLICT")),
+                false if !self.node.has("ignores-conflict") => Err(refuse("CONFLICT")),
+                _ => Ok(None),
+            };
+        }
+        if header.sequence > self.next && !self.node.has("accepts-gap") {
+            return Err(refuse("OUT_OF_ORDER"));
+        }
+        self.shape(&header)?;
+        let wrong = if self.node.has("bad-seal-is-malformed") { "MALFORMED_FRAME" } else { "BAD_SEAL" };
+        let chunk = frame::open(&self.key, &frame.header, header.sequence, &frame.body).ok_or_else(|| refuse(wrong))?;
+        self.digests.insert(header.sequence, digest);
+        self.next = header.sequence + 1;
+        let (first, mut payload) = self.partial.take().unwrap_or((header.clone(), Vec::new()));
+        payload.extend(chunk);
+        if header.chunk + 1 < header.chunks && !self.node.has("ignores-chunk-count") {
+            self.partial = Some((first, payload));
+            return Ok(None);
+        }
+        Ok(Some((header.kind, payload)))
+    }
+
+    fn header(&self, frame: &ExchangeRequest) -> Result<Header, Status> {
+        let malformed = || refuse("MALFORMED_FRAME");
+        let header = Header::decode(&frame.header).ok_or_else(malformed)?;
+        let reserved = header.reserved != 0 && !self.node.has("ignores-reserved-bytes");
+        if header.version != 1 || header.flags != 0 || reserved {
+            return Err(malformed());
+        }
+        if header.session != self.id && !self.node.has("ignores-frame-session") {
+            return Err(refuse("UNKNOWN_SESSION"));
+        }
+        if (header.from != 0 && !self.node.has("ignores-sender-rank"))
+            || (header.to != 1 && !self.node.has("ignores-receiver-rank"))
+        {
+            return Err(refuse("WRONG_PARTY"));
+        }
+        if header.length > MAX_MESSAGE && !self.node.has("no-length-cap") {
+            return Err(refuse("MESSAGE_TOO_LARGE"));
+        }
+        let above = u64::from(header.chunk_length) > self.max_chunk && !self.node.has("no-chunk-cap");
+        if above || frame.body.len() != header.chunk_length as usize + TAG {
+            return Err(malformed());
+        }
+        Ok(header)
+    }
+
+    /// FRAME-7; a target without this check or without the caps before it takes what comes.
+    fn shape(&self, header: &Header) -> Result<(), Status> {
+        if ["ignores-chunk-count", "no-chunk-cap", "no-length-cap"].iter().any(|fault| self.node.has(fault)) {
+            return Ok(());
+        }
+        let count = header.length.div_ceil(self.max_chunk).max(1);
+        let offset = u64::from(header.chunk) * self.max_chunk;
+        let length = header.length.saturating_sub(offset).min(self.max_chunk);
+        let fits = u64::from(header.chunks) == count
+            && u64::from(header.chunk) < count
+            && u64::from(header.chunk_length) == length;
+        let follows = match &self.partial {
+            None => header.chunk == 0,
+            Some((first, payload)) => {
+                (first.kind, first.stage, first.round, first.chunks, first.length)
+                    == (header.kind, header.stage, header.round, header.chunks, header.length)
+                    && payload.len() as u64 == offset
+            }
+        };
+        if fits && follows { Ok(()) } else { Err(refuse("MALFORMED_FRAME")) }
+    }
+}

@@ -1,0 +1,1 @@
+//! The specification's vectors, read by the suite's own codec.
