@@ -93,6 +93,7 @@ pub fn is_separable(auc: f64, bounds: u32) -> bool {
 mod tests {
     use super::*;
 
+    // clause: VLR-2
     #[test]
     fn rows_for_columns_and_evaluations() {
         assert_eq!(check_rows(20_926, 13, 40), Ok(()));
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(check_rows(99, 10, 5), Err(Error::TooFewRows { rows: 99, needed: 100 }));
     }
 
+    // clause: VLR-3
     #[test]
     fn rare_values_at_the_edge() {
         for (rows, others, refused) in [(1000, 49, true), (1000, 50, false), (10_000, 99, true), (10_000, 100, false)] {
@@ -111,6 +113,7 @@ mod tests {
         }
     }
 
+    // clause: VLR-3
     #[test]
     fn rare_values_of_few_rows_and_absent_ones() {
         let values: Vec<f64> = (0..110).map(f64::from).collect();
@@ -122,6 +125,7 @@ mod tests {
         assert!(check_rare_values(&column, &[110]).is_err());
     }
 
+    // clause: VLR-4
     #[test]
     fn classes_columns_leverage_separable() {
         assert_eq!(check_classes(&[0, 1], &[1, 0]), Ok(()));

@@ -167,6 +167,7 @@ mod tests {
         assert_eq!(s.apply(&[source(&[1.0, 3.0])], &[ABSENT]).unwrap().count(), 1);
     }
 
+    // clause: VLR-1
     #[test]
     fn bad_columns_and_positions() {
         let constant = Error::ConstantColumn { column: "x".into() };
