@@ -148,6 +148,7 @@ mod tests {
         assert!((slot_margin(Set::SCoarse, 24.0) - 43.0).abs() < 0.1);
     }
 
+    // clause: RLWE-7
     #[test]
     fn too_large_a_job_is_refused() {
         let budget = Budget::compute(&shape(5_000_000, 40));

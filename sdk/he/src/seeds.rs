@@ -22,6 +22,7 @@ impl SeenSeeds {
 mod tests {
     use super::*;
 
+    // clause: RLWE-6
     #[test]
     fn a_seed_comes_once() {
         let mut seen = SeenSeeds::default();

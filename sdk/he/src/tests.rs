@@ -229,6 +229,7 @@ fn answer_noise(world: &mut World, answer: &[u8], message: &[u128]) -> Vec<f64> 
         .collect()
 }
 
+// clause: RLWE-3
 #[test]
 fn the_flood_is_there_and_fits() {
     for (set, dropped_bits) in [(Set::S, 100.0), (Set::SCoarse, 50.0)] {
@@ -321,6 +322,7 @@ fn misuse_is_refused() {
     assert_eq!(accumulator.products, 0);
 }
 
+// clause: RLWE-3
 #[test]
 fn answers_differ_by_their_streams_only() {
     let mut world = World::new(Set::SCoarse, Backend::detect());
