@@ -105,7 +105,7 @@ fn more_rows_than_one_block() {
     check(&data(9000, &[3, 3], 5), 5);
 }
 
-// clause: VLR-5
+// clause: VLR-5, RLWE-1, RLWE-3, CONV-3
 #[test]
 fn no_ciphertext_or_share_repeats() {
     let mut seen = std::collections::HashSet::new();
@@ -133,7 +133,7 @@ fn lie(kind: Kind, from: u16, change: impl Fn(&mut Vec<u8>)) -> (Rank, Code, Opt
     (rank, error.code(), error.culprit())
 }
 
-// clause: RLWE-2, RLWE-6, VLR-8, VLR-12, CONV-1
+// clause: RLWE-2, RLWE-5, VLR-8, CONV-1
 #[test]
 fn each_lie_is_named() {
     let by = |rank: u16| Some(Rank(rank));
@@ -147,6 +147,8 @@ fn each_lie_is_named() {
     assert_eq!(lie(Kind::Basis, 0, |p| p[5] = 9), malformed(1, 0));
     assert_eq!(lie(Kind::Share, 2, |p| p.truncate(8)), malformed(1, 2));
     assert_eq!(lie(Kind::Masked, 1, |p| p[4..].fill(0xff)), element(0, 1));
+    let over = (2049u16.to_be_bytes(), (Rank(0), Code::ShapeMismatch, by(1)));
+    assert_eq!(lie(Kind::Sums, 1, |p| p[2..4].copy_from_slice(&over.0)), over.1);
     assert_eq!(lie(Kind::Opened, 1, |p| p[7] = 1), malformed(0, 1));
     assert_eq!(lie(Kind::Scalars, 1, |p| p[40] ^= 1), (Rank(0), Code::BadDigest, by(1)));
 }

@@ -153,13 +153,17 @@ impl Owner {
         let Some(opening) = self.peers.iter_mut().find(|o| o.rank == from) else {
             return Err(Error::unexpected(from));
         };
+        let too_many = || Error::peer(from, Code::ShapeMismatch, "RLWE-5", "more sums than one key may open");
+        if columns > MAX_OPENED {
+            return Err(too_many());
+        }
         let announced = *opening.columns.get_or_insert(columns);
         if column != opening.values.len() || column >= columns || columns != announced {
             return Err(Error::malformed(from));
         }
         self.opened_scalars += 1;
         if self.opened_scalars > MAX_OPENED {
-            return Err(Error::peer(from, Code::ShapeMismatch, "RLWE-5", "more sums than one key may open"));
+            return Err(too_many());
         }
         let sum = party.coefficients.decrypt(&self.key, reader.rest(), &mut self.scratch).blame(from)?;
         opening.values.push(sum >> DROPPED_BITS);
