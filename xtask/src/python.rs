@@ -2,17 +2,40 @@
 use crate::check::{Finding, Outcome};
 use crate::tree::{Tree, root};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 const MODEL: &str = "spec/model/generate.py";
+const VECTORS: &str = "spec/vectors/";
 const SCHEMAS: &str = "spec/schemas/check.py";
 const REQUIREMENTS: &str = "spec/model/requirements.txt";
 
 /// The model must generate exactly the committed vectors.
 pub fn vectors(tree: &Tree) -> Result<Outcome, String> {
     let fix = "if the spec changed, run: target/venv/bin/python spec/model/generate.py, and look at what differs";
-    script(tree, MODEL, &["--check"], fix)
+    let outcome = script(tree, MODEL, &["--check"], fix)?;
+    let unread = unread_kinds(tree)?;
+    match outcome {
+        Outcome::Findings(found) => Ok(Outcome::from_findings([found, unread].concat(), "")),
+        _ if !unread.is_empty() => Ok(Outcome::from_findings(unread, "")),
+        other => Ok(other),
+    }
+}
+
+/// Kinds of vectors that no test of the SDK names: a vector that only the model reads proves nothing.
+fn unread_kinds(tree: &Tree) -> Result<Vec<Finding>, String> {
+    let mut unread: BTreeSet<&str> =
+        tree.paths(VECTORS, ".json").filter_map(|p| p.strip_prefix(VECTORS)?.split_once('/')).map(|p| p.0).collect();
+    for path in tree.paths("sdk/", ".rs") {
+        let text = tree.text(path)?;
+        unread.retain(|kind| !text.contains(&format!("\"{kind}\"")));
+    }
+    let fix = "name the kind in a test of the crate that does this, and run every case of it";
+    Ok(unread
+        .into_iter()
+        .map(|kind| Finding::at(&format!("{VECTORS}{kind}"), 1, "no test of sdk/ runs it", fix))
+        .collect())
 }
 
 /// Every schema is a valid JSON Schema, accepts its example, and refuses its counter-examples.
@@ -74,4 +97,18 @@ fn install(folder: &Path, python: &Path) -> Result<(), String> {
 fn run(command: &mut Command) -> Result<Output, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.current_dir(root()).stdin(Stdio::null()).output().map_err(|e| format!("{name}: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_no_test_names_is_found() {
+        let vectors = [("spec/vectors/frame/a.json", ""), ("spec/vectors/seal/a.json", "")];
+        let test = ("sdk/protocol/tests/vectors.rs", "each(\"frame\", |case| case);");
+        let tree = Tree::of(&[vectors[0], vectors[1], test]);
+        let found = unread_kinds(&tree).map(|f| f.into_iter().map(|f| f.place).collect::<Vec<_>>());
+        assert_eq!(found, Ok(vec!["spec/vectors/seal:1".to_owned()]));
+    }
 }
