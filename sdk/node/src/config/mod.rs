@@ -141,7 +141,7 @@ impl NodeConfig {
     /// `CONFIGURATION`, with the entry that is wrong.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Error> {
         let mut config: NodeConfig =
-            toml::from_str(text).map_err(|e| Error::configuration(key_at(text, e.span()), e.message()))?;
+            toml::from_str(text).map_err(|e| Error::configuration(key_of(text, &e), e.message()))?;
         if config.party.alias.is_empty() {
             config.party.alias = default_alias(&config.party.id);
         }
@@ -199,6 +199,16 @@ pub(crate) fn default_alias(party: &PartyId) -> String {
     party.as_str().rsplit(':').next().unwrap_or_default().to_owned()
 }
 
+/// The dotted key that an error is about.
+fn key_of(text: &str, error: &toml::de::Error) -> String {
+    let missing = error.message().strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    let Some((name, _)) = missing else { return key_at(text, error.span()) };
+    match error.span().filter(|span| span.end < text.trim_end().len()) {
+        Some(span) => format!("{}.{name}", key_at(text, Some(span))),
+        None => name.to_owned(),
+    }
+}
+
 /// The dotted key at a place in TOML text: the last table header above, then what stands before `=`.
 fn key_at(text: &str, span: Option<std::ops::Range<usize>>) -> String {
     let Some(span) = span else { return "configuration".to_owned() };
@@ -208,8 +218,7 @@ fn key_at(text: &str, span: Option<std::ops::Range<usize>>) -> String {
     let table = before
         .lines()
         .chain([line])
-        .filter(|l| l.trim_start().starts_with('['))
-        .next_back()
+        .rfind(|l| l.trim_start().starts_with('['))
         .map(|l| l.trim().trim_matches(['[', ']']).to_owned());
     let key = line.split_once('=').map(|(key, _)| key.trim().to_owned());
     match (table, key) {
@@ -226,7 +235,7 @@ mod tests {
 
     const PARTY: &str = "[party]\nid = \"uscc:91440300YY00001320\"\nalias = \"bank\"\n";
 
-    fn key_of(text: &str) -> String {
+    fn wrong_key(text: &str) -> String {
         match NodeConfig::parse(text, Path::new("/tmp")) {
             Err(Error::Configuration { key, .. }) => key,
             other => panic!("{other:?}"),
@@ -245,11 +254,12 @@ mod tests {
 
     #[test]
     fn a_wrong_entry_is_named() {
-        assert_eq!(key_of(&format!("{PARTY}[limits]\nmax_jobs = \"four\"\n")), "limits.max_jobs");
-        assert_eq!(key_of(&format!("{PARTY}[limits]\nmax_jobs = 0\n")), "limits.max_jobs");
-        assert_eq!(key_of(&format!("{PARTY}[limits]\nmax_jbos = 4\n")), "limits.max_jbos");
-        assert_eq!(key_of(&format!("{PARTY}[listen]\ncontrol = \"0.0.0.0:1\"\n")), "listen.control");
-        assert_eq!(key_of("[party]\nid = \"uscc:91440300YY00001321\"\n"), "party.id");
-        assert_eq!(key_of("[listen]\n"), "configuration");
+        assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_jobs = \"four\"\n")), "limits.max_jobs");
+        assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_jobs = 0\n")), "limits.max_jobs");
+        assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_jbos = 4\n")), "limits.max_jbos");
+        assert_eq!(wrong_key(&format!("{PARTY}[listen]\ncontrol = \"0.0.0.0:1\"\n")), "listen.control");
+        assert_eq!(wrong_key("[party]\nid = \"uscc:91440300YY00001321\"\n"), "party.id");
+        assert_eq!(wrong_key("[listen]\n"), "party");
+        assert_eq!(wrong_key("[party]\nname = \"x\"\n[limits]\nmax_jobs = 1\n"), "party.id");
     }
 }

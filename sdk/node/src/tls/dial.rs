@@ -9,9 +9,13 @@ use rustls::{AlertDescription, CertificateError, OtherError};
 use rustls_pki_types::ServerName;
 use std::error::Error as StdError;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 
 /// A connection to a party whose certificate is verified.
@@ -21,6 +25,60 @@ pub(crate) struct Link {
     pub(crate) channel: Channel,
     /// Name of the negotiated key exchange group.
     pub(crate) group: String,
+    verdict: Arc<OnceLock<Fault>>,
+}
+
+impl Link {
+    /// The peer's refusal of this node's certificate, if it has come: TLS 1.3 tells it after the client's handshake.
+    pub(crate) fn verdict(&self) -> Option<Fault> {
+        self.verdict.get().cloned()
+    }
+}
+
+/// A stream that keeps the peer's verdict on this node's certificate, which layers above lose.
+struct Heard {
+    stream: TlsStream<TcpStream>,
+    party: PartyId,
+    verdict: Arc<OnceLock<Fault>>,
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if let Poll::Ready(Err(error)) = &polled {
+            let fault = connection_fault(error, &self.party);
+            if fault.code == Code::UntrustedCertificate {
+                let _ = self.verdict.set(fault);
+            }
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 /// Connects to a trusted party at the endpoint of its descriptor.
@@ -38,7 +96,7 @@ pub(crate) async fn dial(tls: &PartyTls, to: &TrustedParty) -> Result<Link, Faul
         let tcp =
             TcpStream::connect((host, port)).await.map_err(|e| unreachable(format!("{endpoint}: {}", e.kind())))?;
         let _ = tcp.set_nodelay(true);
-        TlsConnector::from(config).connect(name, tcp).await.map_err(|e| connect_fault(&e, party))
+        TlsConnector::from(config).connect(name, tcp).await.map_err(|e| connection_fault(&e, party))
     };
     let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, connect)
         .await
@@ -46,7 +104,9 @@ pub(crate) async fn dial(tls: &PartyTls, to: &TrustedParty) -> Result<Link, Faul
     let group = stream.get_ref().1.negotiated_key_exchange_group();
     let group = group.map_or_else(String::new, |g| format!("{:?}", g.name()));
     // The connection exists already; a second one is never made under the same session.
-    let once = Arc::new(Mutex::new(Some(TokioIo::new(stream))));
+    let verdict = Arc::<OnceLock<Fault>>::default();
+    let heard = Heard { stream, party: party.clone(), verdict: verdict.clone() };
+    let once = Arc::new(Mutex::new(Some(TokioIo::new(heard))));
     let connector = tower::service_fn(move |_| {
         let stream = once.lock().unwrap_or_else(PoisonError::into_inner).take();
         async move { stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)) }
@@ -58,15 +118,11 @@ pub(crate) async fn dial(tls: &PartyTls, to: &TrustedParty) -> Result<Link, Faul
         .connect_with_connector(connector)
         .await
         .map_err(|e| connection_fault(&e, party))?;
-    Ok(Link { party: party.clone(), channel, group })
-}
-
-fn connect_fault(error: &io::Error, party: &PartyId) -> Fault {
-    connection_fault(error, party)
+    Ok(Link { party: party.clone(), channel, group, verdict })
 }
 
 /// What a failed connection means: a refused certificate, on this side or the other, or a peer out of reach.
-pub(crate) fn connection_fault(error: &(dyn StdError + 'static), party: &PartyId) -> Fault {
+fn connection_fault(error: &(dyn StdError + 'static), party: &PartyId) -> Fault {
     match find_rustls(error) {
         Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(reason)))) => {
             let reason = reason.downcast_ref::<NotTrusted>().copied().unwrap_or(NotTrusted::BadChain);
@@ -113,10 +169,4 @@ fn find_rustls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Er
         current = error.source();
     }
     None
-}
-
-/// Whether a failed call tells of a refused certificate: the server's verdict arrives after the client's handshake.
-pub(crate) fn certificate_fault(status: &tonic::Status, party: &PartyId) -> Option<Fault> {
-    let fault = connection_fault(status, party);
-    (fault.code == Code::UntrustedCertificate).then_some(fault)
 }

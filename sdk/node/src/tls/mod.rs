@@ -4,7 +4,7 @@ mod dial;
 mod verify;
 
 pub(crate) use accept::{Accepted, Peer, accept};
-pub(crate) use dial::{Link, certificate_fault, dial};
+pub(crate) use dial::{Link, dial};
 pub(crate) use verify::{NotTrusted, party_of};
 
 use crate::Error;

@@ -10,7 +10,7 @@ pub(crate) use channel::exchange;
 pub(crate) use session::SessionClient;
 
 use crate::node::Shared;
-use crate::tls::{Accepted, CONNECTION_WINDOW, HTTP2_FRAME, MAX_DECODED, Peer, STREAM_WINDOW, certificate_fault};
+use crate::tls::{Accepted, CONNECTION_WINDOW, HTTP2_FRAME, MAX_DECODED, Peer, STREAM_WINDOW};
 use hefu_core::{Code, Fault, PartyId};
 use hefu_proto::control as proto_control;
 use hefu_proto::v1;
@@ -31,9 +31,6 @@ fn peer_of<T>(request: &Request<T>) -> Result<PartyId, Status> {
 /// What a failed call to a peer means.
 fn call_fault(status: &Status, peer: &PartyId) -> Fault {
     if let Some(fault) = status::peer_fault(status, peer) {
-        return fault;
-    }
-    if let Some(fault) = certificate_fault(status, peer) {
         return fault;
     }
     let code = match status.code() {

@@ -73,7 +73,7 @@ impl Sessions {
 /// The initiator's calls to one collaborator.
 #[derive(Clone)]
 pub(crate) struct SessionClient {
-    peer: PartyId,
+    link: Link,
     client: SessionServiceClient<Channel>,
     timeout: Duration,
 }
@@ -81,7 +81,7 @@ pub(crate) struct SessionClient {
 impl SessionClient {
     pub(crate) fn new(link: &Link, timeout: Duration) -> Self {
         let client = SessionServiceClient::new(link.channel.clone()).max_decoding_message_size(MAX_DECODED);
-        SessionClient { peer: link.party.clone(), client, timeout }
+        SessionClient { link: link.clone(), client, timeout }
     }
 
     /// Sends the offer; answers the confirm envelope.
@@ -123,8 +123,8 @@ impl SessionClient {
     async fn call<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Fault> {
         match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(call_fault(&status, &self.peer)),
-            Err(_) => Err(Fault::new(Code::PeerSlow).by(&self.peer)),
+            Ok(Err(status)) => Err(self.link.verdict().unwrap_or_else(|| call_fault(&status, &self.link.party))),
+            Err(_) => Err(Fault::new(Code::PeerSlow).by(&self.link.party)),
         }
     }
 }
