@@ -1,0 +1,200 @@
+//! `hefu job submit|watch|show|list|cancel`.
+use super::screen::columns;
+use super::{ConfigArg, Screen};
+use crate::failure::{self, Result};
+use crate::progress::Progress;
+use clap::Subcommand;
+use hefu::{Code, Failure, Job, JobPlan, JobState, JobStatus, Node, Report};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// What to do with jobs.
+#[derive(Debug, Subcommand)]
+pub enum JobCommand {
+    /// Submit a job file; the job runs in the node, its id is printed.
+    #[command(after_help = "Examples:
+  hefu job submit train.toml --config bank.toml
+  hefu job submit train.toml --watch --config bank.toml
+
+docs/job.example.toml is a job file with every entry explained.")]
+    Submit {
+        /// The job file, TOML or JSON.
+        #[arg(value_name = "JOB")]
+        file: PathBuf,
+        /// Follow it to its end.
+        #[arg(long)]
+        watch: bool,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Follow a job to its end; a failed job ends the command with its error.
+    #[command(after_help = "Examples:\n  hefu job watch 5d3c7f5b1a2e4f60918273645546372a --config bank.toml")]
+    Watch {
+        /// Job id.
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Show a job: state, progress, what each party learns, result or error.
+    #[command(after_help = "Examples:\n  hefu job show 5d3c7f5b1a2e4f60918273645546372a --config bank.toml --json")]
+    Show {
+        /// Job id.
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// List the jobs that this node started or takes part in.
+    #[command(after_help = "Examples:\n  hefu job list --config bank.toml")]
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// End a job on all sides.
+    #[command(after_help = "Examples:\n  hefu job cancel 5d3c7f5b1a2e4f60918273645546372a --config bank.toml")]
+    Cancel {
+        /// Job id.
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+}
+
+pub async fn run(command: JobCommand, screen: Screen) -> Result<()> {
+    match command {
+        JobCommand::Submit { file, watch: follow, config } => {
+            let plan = read_plan(&file)?;
+            let node = Node::connect(&config.config).await?;
+            let job = node.submit(&plan).await?;
+            if follow {
+                return watch(&job, screen).await;
+            }
+            screen.answer(&json!({"job": job.id()}), || job.id().to_owned());
+        }
+        JobCommand::Watch { id, config } => {
+            watch(&Node::connect(&config.config).await?.job(id), screen).await?;
+        }
+        JobCommand::Show { id, config } => {
+            show(&Node::connect(&config.config).await?.job(id), screen).await?;
+        }
+        JobCommand::List { config } => {
+            let jobs = Node::connect(&config.config).await?.jobs().await?;
+            let all: Vec<Value> = jobs.iter().map(object).collect();
+            screen.answer(&json!({"jobs": all}), || list(&jobs, screen));
+        }
+        JobCommand::Cancel { id, config } => {
+            let status = Node::connect(&config.config).await?.job(id).cancel().await?;
+            screen.answer(&object(&status), || format!("{} {}", status.job, status.state));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a job file.
+pub fn read_plan(file: &Path) -> Result<JobPlan> {
+    let text = std::fs::read_to_string(file).map_err(|e| failure::file(Code::Configuration, file, &e))?;
+    let parsed = match file.extension() {
+        Some(extension) if extension == "json" => serde_json::from_str(&text).map_err(|e| e.to_string()),
+        _ => toml::from_str(&text).map_err(|e| e.message().to_owned()),
+    };
+    parsed.map_err(|cause| {
+        let mut failure = Failure::because(Code::Configuration, cause);
+        failure.place.dataset = Some(file.display().to_string());
+        failure
+    })
+}
+
+/// Follows a job to its end and prints its result.
+async fn watch(job: &Job, screen: Screen) -> Result<()> {
+    let mut progress = Progress::new(screen.language);
+    let mut shown = false;
+    let status = job
+        .finish(|status| {
+            if !shown && !status.disclosure_json.is_empty() {
+                eprintln!("{}", status.disclosure());
+                shown = true;
+            }
+            progress.job(status);
+        })
+        .await?;
+    progress.finish();
+    print_result(job, &status, screen).await
+}
+
+async fn print_result(job: &Job, status: &JobStatus, screen: Screen) -> Result<()> {
+    let text = job.result_json().await?;
+    let result: Value = serde_json::from_str(&text)
+        .map_err(|_| Failure::because(Code::Internal, "The node's result is no JSON text."))?;
+    let mut all = object(status);
+    all["result"] = result.clone();
+    screen.answer(&all, || match status.kind.as_str() {
+        "train" => serde_json::from_value(result).map_or(text, |report| summary(&report, screen)),
+        _ => format!("{} {}", status.job, status.state),
+    });
+    Ok(())
+}
+
+/// A training job in five lines.
+fn summary(r: &Report, screen: Screen) -> String {
+    let line = |name: &str, alone: f64, a: [f64; 2], joint: f64, j: [f64; 2]| {
+        format!("{name:4} {alone:.4} [{:.4}, {:.4}] → {joint:.4} [{:.4}, {:.4}]\n", a[0], a[1], j[0], j[1])
+    };
+    format!(
+        "{}{}{}: {}, {}: {}, {}: {}\n{}: {}",
+        line("AUC", r.auc_alone, r.auc_alone_ci, r.auc, r.auc_ci),
+        line("KS", r.ks_alone, r.ks_alone_ci, r.ks, r.ks_ci),
+        screen.pick("rows", "样本"),
+        r.rows_aligned,
+        screen.pick("evaluations", "评估次数"),
+        r.rounds,
+        screen.pick("seconds", "秒"),
+        r.seconds.total,
+        screen.pick("model", "模型"),
+        r.model
+    )
+}
+
+async fn show(job: &Job, screen: Screen) -> Result<()> {
+    let status = job.status().await?;
+    if status.state == JobState::Succeeded && screen.json {
+        return print_result(job, &status, screen).await;
+    }
+    screen.answer(&object(&status), || {
+        let mut out = format!("{} {} {}\n", status.job, status.kind, status.state);
+        if status.state == JobState::Running {
+            let stage = crate::progress::stage_words(&status.stage);
+            out.push_str(&format!("{} {}/{}\n", screen.pick(stage.0, stage.1), status.done, status.total));
+        }
+        if let Some(model) = &status.model {
+            out.push_str(&format!("{}: {model}\n", screen.pick("model", "模型")));
+        }
+        if let Some(failure) = &status.failure {
+            out.push_str(&failure::words(failure, screen.language));
+        }
+        out.push_str(&status.disclosure().to_string());
+        out
+    });
+    Ok(())
+}
+
+fn object(s: &JobStatus) -> Value {
+    json!({
+        "job": s.job, "state": s.state.as_str(), "kind": s.kind, "initiator": s.initiator, "parties": s.parties,
+        "purpose": s.purpose, "stage": s.stage, "done": s.done, "total": s.total, "created_us": s.created_us,
+        "ended_us": s.ended_us, "bytes_sent": s.bytes_sent, "model": s.model,
+        "disclosure": s.disclosure().parties,
+        "failure": s.failure.as_ref().map(|f| failure::object(f, crate::language::Language::English)["error"].clone()),
+    })
+}
+
+fn list(jobs: &[JobStatus], screen: Screen) -> String {
+    let heads = [("job", "作业"), ("kind", "类型"), ("state", "状态"), ("purpose", "用途"), ("initiator", "发起方")];
+    let mut rows = vec![heads.map(|(en, zh)| screen.pick(en, zh).to_owned()).to_vec()];
+    for s in jobs {
+        let state = s.state.to_string();
+        rows.push(vec![s.job.clone(), s.kind.clone(), state, s.purpose.clone(), s.initiator.clone()]);
+    }
+    columns(&rows)
+}

@@ -1,0 +1,144 @@
+//! `hefu score`: applicants in, probabilities out.
+use super::dataset::{KeyFormatArg, MissingArg};
+use super::{ConfigArg, Screen};
+use crate::failure::{self, Result};
+use crate::progress::Progress;
+use clap::{Args, ValueEnum};
+use hefu::{Code, Collaborator, Dataset, JobPlan, Join, Node, Purpose, Scores};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Whom to score, with what.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hefu score applicants.csv --model a0b1c2d3e4f5061728394a5b6c7d8e9f --key uscc \\
+      --with tax=tax-2026 --with power=power-2026 --out scores.csv --config bank.toml
+
+The file needs the key and the model's own columns of this party; other columns are ignored. The applicants are published
+at this node as the dataset `applicants`, replaced at every run. Only the model's owner gets an answer.")]
+pub struct ScoreArgs {
+    /// The applicants, CSV.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Model id: hefu job show tells it.
+    #[arg(long, value_name = "ID")]
+    model: String,
+    /// Key column.
+    #[arg(long, value_name = "COLUMN")]
+    key: String,
+    /// A party of the model and its dataset; once for each, in the model's order.
+    #[arg(long = "with", value_name = "ALIAS=DATASET", required = true)]
+    with: Vec<String>,
+    /// Where to write key and probability.
+    #[arg(long, value_name = "FILE", default_value = "scores.csv")]
+    out: PathBuf,
+    /// How keys are read.
+    #[arg(long, value_enum, default_value_t = KeyFormatArg::Text)]
+    key_format: KeyFormatArg,
+    /// What an empty cell means.
+    #[arg(long, value_enum, default_value_t = MissingArg::Error)]
+    missing: MissingArg,
+    /// Which applicants get a score: those that every party knows, or all.
+    #[arg(long, value_enum, default_value_t = JoinArg::Inner)]
+    join: JoinArg,
+    /// Purpose, as the agencies' [[allow]] entries name it.
+    #[arg(long, value_name = "WORD", default_value = "origination", value_parser = parse_purpose)]
+    purpose: Purpose,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+/// Which rows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum JoinArg {
+    /// Rows that every agency knows.
+    Inner,
+    /// All valid rows of the bank.
+    Left,
+}
+
+impl From<JoinArg> for Join {
+    fn from(arg: JoinArg) -> Self {
+        match arg {
+            JoinArg::Inner => Join::Inner,
+            JoinArg::Left => Join::Left,
+        }
+    }
+}
+
+fn parse_purpose(word: &str) -> std::result::Result<Purpose, String> {
+    Purpose::parse(word).ok_or_else(|| {
+        let all: Vec<&str> = Purpose::ALL.iter().map(|p| p.as_str()).collect();
+        format!("expected one of {}", all.join(", "))
+    })
+}
+
+/// The name under which applicants are published.
+const APPLICANTS: &str = "applicants";
+
+pub async fn run(args: ScoreArgs, screen: Screen) -> Result<()> {
+    let with = args.with.iter().map(|text| collaborator(text)).collect::<Result<Vec<_>>>()?;
+    let node = Node::connect(&args.config.config).await?;
+    let dataset = Dataset::csv(&args.file)?.name(APPLICANTS).key(args.key);
+    let dataset = dataset.key_format(args.key_format.into()).missing(args.missing.into());
+    let published = node.publish(dataset).await.map_err(|e| in_file(e.into(), &args.file))?;
+    let mut plan = JobPlan::score(published.name.as_str(), args.model, with);
+    plan.join = args.join.into();
+    plan.missing = args.missing.into();
+    plan.purpose = args.purpose;
+    let job = node.submit(&plan).await?;
+    let mut progress = Progress::new(screen.language);
+    job.finish(|status| progress.job(status)).await?;
+    progress.finish();
+    let scores: Scores = job.result().await?;
+    write(&args.out, &scores)?;
+    let object = json!({
+        "job": scores.job, "model": scores.model, "rows": scores.rows, "scored": scores.scores.len(), "out": args.out,
+    });
+    screen.answer(&object, || {
+        let r = &scores.rows;
+        let counts = match screen.language {
+            crate::language::Language::English => format!(
+                "{} of {} applicants scored ({} not known to every party, {} duplicate, {} invalid keys)",
+                scores.scores.len(),
+                r.bank,
+                r.unmatched,
+                r.duplicate,
+                r.invalid
+            ),
+            crate::language::Language::Chinese => format!(
+                "{} 名申请人中 {} 名得到评分（未被全部机构匹配 {}，主键重复 {}，无效 {}）",
+                r.bank,
+                scores.scores.len(),
+                r.unmatched,
+                r.duplicate,
+                r.invalid
+            ),
+        };
+        format!("{counts}\n{}", args.out.display())
+    });
+    Ok(())
+}
+
+/// A failure about the applicants names the file that the user gave.
+fn in_file(mut failure: hefu::Failure, file: &Path) -> hefu::Failure {
+    if failure.place.dataset.as_deref() == Some(APPLICANTS) {
+        failure.place.dataset = Some(file.display().to_string());
+    }
+    failure
+}
+
+fn collaborator(text: &str) -> Result<Collaborator> {
+    match text.split_once('=') {
+        Some((party, dataset)) if !party.is_empty() && !dataset.is_empty() => Ok((party, dataset).into()),
+        _ => Err(failure::usage(format!("--with {text}: ALIAS=DATASET is expected."))),
+    }
+}
+
+fn write(path: &Path, scores: &Scores) -> Result<()> {
+    let told = |e: std::io::Error| failure::file(Code::Disk, path, &e);
+    let file = std::fs::File::create(path).map_err(told)?;
+    let rows = scores.scores.iter().map(|s| (s.key.as_str(), s.probability));
+    hefu_data::scores::write(std::io::BufWriter::new(file), "key", rows)
+        .map_err(|e| failure::file(Code::Disk, path, &std::io::Error::other(e.to_string())))
+}
