@@ -156,6 +156,10 @@ pub enum Operator {
     OfferSet { pointer: String, value: serde_json::Value },
     /// Append to an array of the offer before it is signed.
     OfferPush { pointer: String, value: serde_json::Value },
+    /// Leave a member of the offer out before it is signed.
+    OfferRemove { pointer: String },
+    /// Send something else in place of an envelope with one signature.
+    OfferEnvelope { fault: EnvelopeFault },
     /// Replace a piece of the offer's text before it is signed.
     OfferText { find: String, replace: String },
     /// Sign the offer as a document of another type.
@@ -240,6 +244,16 @@ pub enum RawBytes {
     Http2Preface,
 }
 
+/// What is wrong with an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvelopeFault {
+    /// No JSON.
+    NotJson,
+    /// The same signature twice.
+    TwoSignatures,
+}
+
 /// A part of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -302,6 +316,8 @@ pub enum ElementFault {
     Identity,
     /// The encoding plus the field prime: the same residue, not canonical.
     NonCanonical,
+    /// The element's own encoding with bit 255 set.
+    HighBit,
     /// The negative of a canonical field element.
     Negative,
     /// A field element that is no ristretto255 element.

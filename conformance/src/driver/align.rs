@@ -210,7 +210,7 @@ fn is_test(key: &str) -> bool {
 async fn blind(keys: Vec<String>, transcript: [u8; 32], scalar: Scalar) -> Flow<Vec<[u8; 32]>> {
     let work = move || {
         let dst = group::dst(SUITE, RANK, &transcript);
-        keys.iter().map(|key| (group::hash_to_group(&dst, key.as_bytes()) * scalar).compress().to_bytes()).collect()
+        group::parallel(&keys, |key| (group::hash_to_group(&dst, key.as_bytes()) * scalar).compress().to_bytes())
     };
     tokio::task::spawn_blocking(work).await.map_err(|e| Stop::Suite(e.to_string()))
 }
@@ -222,14 +222,12 @@ async fn matched(
     let (elements, transcript, scalar) = (peer.elements.clone(), *transcript, *scalar);
     let width = peer.tags.first().map_or(0, Vec::len);
     let work = move || {
-        let mut index = HashMap::new();
-        for (position, element) in elements.iter().enumerate() {
-            if let Ok(point) = group::decode(element) {
-                let tag = group::tag(&transcript, RANK, (point * scalar).compress().as_bytes(), width);
-                index.insert(tag, position as u32);
-            }
-        }
-        index
+        let tags = group::parallel(&elements, |element| {
+            let point = group::decode(element).ok()?;
+            Some(group::tag(&transcript, RANK, (point * scalar).compress().as_bytes(), width))
+        });
+        let tags = tags.into_iter().enumerate();
+        tags.filter_map(|(position, tag)| Some((tag?, position as u32))).collect::<HashMap<_, _>>()
     };
     let index = tokio::task::spawn_blocking(work).await.map_err(|e| Stop::Suite(e.to_string()))?;
     Ok((0..keys.len()).filter_map(|i| Some((i, *index.get(peer.tags.get(i)?)?))).collect())

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::Dialogue;
-use crate::case::{BodyEdit, ElementFault, EnvelopePart, Field, Operator, PayloadEdit, PositionFault};
+use crate::case::{BodyEdit, ElementFault, EnvelopeFault, EnvelopePart, Field, Operator, PayloadEdit, PositionFault};
 use crate::wire::frame::Header;
 use crate::wire::{dsse, message};
 
@@ -43,6 +43,12 @@ impl Dialogue<'_> {
                 offer.pointer_mut(pointer)?.as_array_mut()?.push(value.clone());
                 Some(format!("{value} appended to {pointer}"))
             }
+            Operator::OfferRemove { pointer } => {
+                let (parent, name) = pointer.rsplit_once('/')?;
+                let target = if parent.is_empty() { Some(offer) } else { offer.pointer_mut(parent) };
+                target?.as_object_mut()?.remove(name)?;
+                Some(format!("{pointer} left out"))
+            }
             _ => None,
         }
     }
@@ -65,6 +71,10 @@ impl Dialogue<'_> {
         match self.operator {
             Some(Operator::OfferType { .. }) => (sealed, Some(format!("signed as {kind}"))),
             Some(Operator::OfferFlip { part }) => flip(&sealed, *part),
+            Some(Operator::OfferEnvelope { fault: EnvelopeFault::NotJson }) => {
+                (sealed[1..].to_vec(), Some("an envelope without its first byte".into()))
+            }
+            Some(Operator::OfferEnvelope { fault: EnvelopeFault::TwoSignatures }) => twice_signed(&sealed),
             _ => (sealed, None),
         }
     }
@@ -106,6 +116,11 @@ impl Dialogue<'_> {
                 let after = match value {
                     ElementFault::Identity => [0; 32],
                     ElementFault::NonCanonical => non_canonical(),
+                    ElementFault::HighBit => {
+                        let mut high = before;
+                        high[31] |= 0x80;
+                        high
+                    }
                     ElementFault::Negative => negate(&before),
                     ElementFault::NotOnGroup => not_on_group(),
                     ElementFault::Repeat | ElementFault::RepeatInNextBatch => *elements.first()?,
@@ -240,6 +255,15 @@ fn not_on_group() -> [u8; 32] {
         }
     }
     s
+}
+
+fn twice_signed(sealed: &[u8]) -> (Vec<u8>, Option<String>) {
+    let Ok(mut text) = serde_json::from_slice::<Value>(sealed) else { return (sealed.to_vec(), None) };
+    let first = text["signatures"][0].clone();
+    if let Some(signatures) = text["signatures"].as_array_mut() {
+        signatures.push(first);
+    }
+    (text.to_string().into_bytes(), Some("the same signature twice".into()))
 }
 
 fn flip(sealed: &[u8], part: EnvelopePart) -> (Vec<u8>, Option<String>) {

@@ -8,10 +8,16 @@ use sha2::{Digest, Sha256};
 
 use crate::transcript::Transcript;
 
-/// A needle is found by its first bytes; 64 bits do not meet by chance.
+/// Length by which needles are indexed.
 const PREFIX: usize = 8;
 
-struct Needles(HashMap<[u8; PREFIX], &'static str>);
+/// What must be seen in full: at least 64 bits of what is secret in every form, so that none is met by chance.
+struct Needle {
+    bytes: Vec<u8>,
+    form: &'static str,
+}
+
+struct Needles(HashMap<[u8; PREFIX], Vec<Needle>>);
 
 /// Where a canary is seen, and in which form; never which.
 pub(super) fn scan(transcript: &Transcript) -> Option<String> {
@@ -32,10 +38,11 @@ impl Needles {
         for canary in canaries {
             let text = canary.as_bytes();
             let digest: [u8; 32] = Sha256::digest(text).into();
-            needles.forms(text, ["raw", "hex", "base64"]);
-            needles.forms(&digest, ["SHA-256", "hex of SHA-256", "base64 of SHA-256"]);
+            // A text of hexadecimal digits carries 4 bits a byte, a digest 8.
+            needles.forms(text, 16, ["raw", "hex", "base64"]);
+            needles.forms(&digest, 8, ["SHA-256", "hex of SHA-256", "base64 of SHA-256"]);
             if let Ok(binary) = hex::decode(canary) {
-                needles.forms(&binary, ["binary", "hex of binary", "base64 of binary"]);
+                needles.forms(&binary, 8, ["binary", "hex of binary", "base64 of binary"]);
             }
             if let Ok(number) = canary.parse::<f64>() {
                 needles.add(&number.to_be_bytes(), "binary64");
@@ -45,19 +52,23 @@ impl Needles {
         needles
     }
 
-    fn forms(&mut self, bytes: &[u8], [raw, hexadecimal, base64]: [&'static str; 3]) {
-        self.add(bytes, raw);
-        let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
+    /// The first `count` bytes of a canary, raw, reversed, in hex and in base64.
+    fn forms(&mut self, bytes: &[u8], count: usize, [raw, hexadecimal, base64]: [&'static str; 3]) {
+        let first = &bytes[..count.min(bytes.len())];
+        let reversed: Vec<u8> = first.iter().rev().copied().collect();
+        self.add(first, raw);
         self.add(&reversed, raw);
-        self.add(hex::encode(bytes).as_bytes(), hexadecimal);
-        self.add(hex::encode_upper(bytes).as_bytes(), hexadecimal);
-        self.add(STANDARD_NO_PAD.encode(bytes).as_bytes(), base64);
-        self.add(URL_SAFE_NO_PAD.encode(bytes).as_bytes(), base64);
+        self.add(hex::encode(first).as_bytes(), hexadecimal);
+        self.add(hex::encode_upper(first).as_bytes(), hexadecimal);
+        // Whole groups of three bytes: what follows does not change them.
+        let groups = &bytes[..bytes.len().min(count + 2) / 3 * 3];
+        self.add(STANDARD_NO_PAD.encode(groups).as_bytes(), base64);
+        self.add(URL_SAFE_NO_PAD.encode(groups).as_bytes(), base64);
     }
 
     fn add(&mut self, needle: &[u8], form: &'static str) {
         if let Some(prefix) = needle.first_chunk::<PREFIX>() {
-            self.0.entry(*prefix).or_insert(form);
+            self.0.entry(*prefix).or_default().push(Needle { bytes: needle.to_vec(), form });
         }
     }
 
@@ -65,7 +76,10 @@ impl Needles {
         if self.0.is_empty() {
             return None;
         }
-        bytes.windows(PREFIX).find_map(|window| self.0.get(window).copied())
+        bytes.windows(PREFIX).enumerate().find_map(|(at, window)| {
+            let needles = self.0.get(window)?;
+            needles.iter().find(|needle| bytes[at..].starts_with(&needle.bytes)).map(|needle| needle.form)
+        })
     }
 }
 
@@ -89,5 +103,7 @@ mod tests {
         assert!(seen(b"3.1234567890123456").is_some());
         assert!(seen(&digest[..7]).is_none());
         assert!(seen(&[0; 4096]).is_none());
+        // Half a key in base64, by chance the same as one in a signature, is no leak.
+        assert!(seen(&STANDARD_NO_PAD.encode(&key).as_bytes()[..12]).is_none());
     }
 }

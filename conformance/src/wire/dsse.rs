@@ -35,9 +35,9 @@ pub struct Envelope {
     pub payload_type: String,
     /// The decoded payload.
     pub payload: Vec<u8>,
-    /// Key id of the first signature, hex.
+    /// Key id of the signature, hex.
     pub keyid: String,
-    /// The first signature.
+    /// The signature.
     pub signature: [u8; 64],
 }
 
@@ -71,7 +71,9 @@ pub fn seal(payload_type: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
 /// A sentence that names what is missing.
 pub fn parse(bytes: &[u8]) -> Result<Envelope, String> {
     let text: Text = serde_json::from_slice(bytes).map_err(|e| format!("envelope is not DSSE JSON: {e}"))?;
-    let first = text.signatures.first().ok_or("envelope has no signature")?;
+    let [first] = text.signatures.as_slice() else {
+        return Err(format!("envelope has {} signatures, not one", text.signatures.len()));
+    };
     let signature = STANDARD.decode(&first.sig).map_err(|_| "signature is not base64")?;
     Ok(Envelope {
         payload_type: text.payload_type,

@@ -65,6 +65,21 @@ pub fn tag(transcript: &[u8; 32], rank: u16, element: &[u8; 32], width: usize) -
     h(&[b"hefu/1 align tag", transcript, &rank.to_be_bytes(), element])[..width.min(32)].to_vec()
 }
 
+/// Applies `f` to every item on all cores, in order.
+pub fn parallel<T: Sync, U: Send>(items: &[T], f: impl Fn(&T) -> U + Sync) -> Vec<U> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if items.len() < 64 {
+        return items.iter().map(f).collect();
+    }
+    let f = &f;
+    std::thread::scope(|scope| {
+        let parts = items.chunks(items.len().div_ceil(cores));
+        let workers: Vec<_> = parts.map(|part| scope.spawn(move || part.iter().map(f).collect::<Vec<U>>())).collect();
+        // A worker that panicked has no items; the caller sees the shorter list.
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -91,6 +106,12 @@ mod tests {
         assert!(decode((point * a).compress().as_bytes()).is_ok());
         assert_eq!(decode(&[0; 32]).unwrap_err(), "the identity");
         assert_eq!(decode(&[0xff; 32]).unwrap_err(), "not a canonical encoding");
+    }
+
+    #[test]
+    fn parallel_work_keeps_its_order() {
+        let items: Vec<u32> = (0..1000).collect();
+        assert_eq!(parallel(&items, |i| i * 2), items.iter().map(|i| i * 2).collect::<Vec<_>>());
     }
 
     #[test]

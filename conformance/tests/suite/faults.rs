@@ -31,19 +31,35 @@ async fn a_target_without_faults_passes_every_case() {
     }
 }
 
+/// What survives of one fault, told in a line.
+async fn survives(fault: &Fault) -> Option<String> {
+    let corpus = Corpus::embedded().unwrap();
+    let cases = corpus.cases.iter().filter(|c| c.clause == fault.clause).map(|c| c.id.clone()).collect();
+    // Only the case of FRAME-12 has to wait.
+    let options = Options { cases, quick: fault.clause != "FRAME-12", ..options(&fault.id) };
+    let results = run(InProcess::new(&fault.id), &options).await.unwrap();
+    let killed = results.cases.iter().any(|c| c.clause == fault.clause && c.finding.verdict == Verdict::Fail);
+    let verdicts: Vec<_> = results.cases.iter().map(|c| (c.id.as_str(), c.finding.verdict)).collect();
+    (!killed).then(|| format!("{} ({}): {verdicts:?}", fault.id, fault.clause))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_is_killed_by_a_case_of_its_clause() {
     let catalogue: Catalogue = toml::from_str(include_str!("../../src/faults/catalogue.toml")).unwrap();
-    let corpus = Corpus::embedded().unwrap();
+    let count = catalogue.fault.len();
+    let mut waiting = catalogue.fault.into_iter();
+    let mut running = tokio::task::JoinSet::new();
     let mut survivors = Vec::new();
-    for fault in &catalogue.fault {
-        let of_clause = corpus.cases.iter().filter(|c| c.clause == fault.clause).map(|c| c.id.clone()).collect();
-        let options = Options { cases: of_clause, ..options(&fault.id) };
-        let results = run(InProcess::new(&fault.id), &options).await.unwrap();
-        let killed = results.cases.iter().any(|c| c.clause == fault.clause && c.finding.verdict == Verdict::Fail);
-        if !killed {
-            survivors.push(format!("{} ({}): {:#?}", fault.id, fault.clause, results.cases.iter().map(|c| (c.id.as_str(), c.finding.verdict)).collect::<Vec<_>>()));
+    loop {
+        while running.len() < 4
+            && let Some(fault) = waiting.next()
+        {
+            running.spawn(async move { survives(&fault).await });
+        }
+        match running.join_next().await {
+            None => break,
+            Some(result) => survivors.extend(result.unwrap()),
         }
     }
-    assert!(survivors.is_empty(), "{} of {} survive: {survivors:#?}", survivors.len(), catalogue.fault.len());
+    assert!(survivors.is_empty(), "{} of {count} survive: {survivors:#?}", survivors.len());
 }

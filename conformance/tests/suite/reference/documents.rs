@@ -131,7 +131,11 @@ fn negotiation(node: &Node, document: &Value) -> Result<(), Status> {
     }
     let plan = &document["plan"];
     let join = plan["join"] == "inner" || plan["join"] == "left" || node.has("takes-any-join");
-    if plan["stages"] != serde_json::json!(["align"]) || !join || plan["algorithm"] != "vlr-1" {
+    if !plan.is_object() {
+        return Err(refuse("MALFORMED_DOCUMENT"));
+    }
+    let known = plan["split"] == "sha256-mod10-3" && plan["missing"] == "error" && plan["algorithm"] == "vlr-1";
+    if plan["stages"] != serde_json::json!(["align"]) || !join || !known {
         return Err(refuse("UNSUPPORTED_PLAN"));
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod align;
 mod documents;
 mod frames;
+mod null;
 mod service;
 mod tls;
 
@@ -23,7 +24,7 @@ pub const MAX_ROWS: u64 = 1_000_000;
 /// Sessions at once.
 pub const MAX_JOBS: usize = 3;
 /// Idle time.
-pub const IDLE: Duration = Duration::from_millis(300);
+pub const IDLE: Duration = Duration::from_millis(2_000);
 
 /// An allow entry.
 #[derive(Clone)]
@@ -134,7 +135,11 @@ impl InProcess {
         let descriptor = String::from_utf8(node.me.descriptor()).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        self.server = Some(tokio::spawn(service::serve(node, listener)));
+        self.server = Some(if self.fault.starts_with("null-") {
+            tokio::spawn(null::serve(node, listener))
+        } else {
+            tokio::spawn(service::serve(node, listener))
+        });
         Reply { address: Some(address), descriptor: Some(descriptor), ..Reply::done() }
     }
 }

@@ -22,6 +22,17 @@ use super::{MAX_JOBS, MAX_ROWS, Node, Session, State, documents, frames, random,
 const MAX_CHUNK: u64 = 1 << 20;
 
 pub(super) async fn serve(node: Arc<Node>, listener: TcpListener) {
+    let discovery = DiscoveryServiceServer::new(Service(node.clone()));
+    let session = SessionServiceServer::new(Service(node.clone()));
+    let channel = ChannelServiceServer::new(Service(node.clone())).max_decoding_message_size(16 << 20);
+    route(node, listener, discovery, session, channel).await;
+}
+
+/// Accepts connections and hands each call to its service.
+pub(super) async fn route<D: DiscoveryService, S: SessionService, C: ChannelService>(
+    node: Arc<Node>, listener: TcpListener, discovery: DiscoveryServiceServer<D>, session: SessionServiceServer<S>,
+    channel: ChannelServiceServer<C>,
+) {
     let acceptor = tokio_rustls::TlsAcceptor::from(tls::server(&node, &node.me));
     let (sink, connections) = tokio::sync::mpsc::channel(16);
     let accept = async move {
@@ -34,9 +45,6 @@ pub(super) async fn serve(node: Arc<Node>, listener: TcpListener) {
             });
         }
     };
-    let discovery = DiscoveryServiceServer::new(Service(node.clone()));
-    let session = SessionServiceServer::new(Service(node.clone()));
-    let channel = ChannelServiceServer::new(Service(node)).max_decoding_message_size(16 << 20);
     let route = tower::service_fn(move |request: http::Request<Body>| {
         let (mut discovery, mut session, mut channel) = (discovery.clone(), session.clone(), channel.clone());
         async move {

@@ -43,7 +43,8 @@ impl ClientCertVerifier for Verifier {
     ) -> Result<ClientCertVerified, Error> {
         let bad = |text: &str| Error::General(text.into());
         let claimed = pki::claimed_parties(leaf);
-        if claimed.len() != 1 && !(self.node.has("accepts-two-names") && !claimed.is_empty()) {
+        let two = self.node.has("accepts-two-names") && claimed.len() == 2;
+        if claimed.len() != 1 && !two {
             return Err(bad("names"));
         }
         if self.node.has("accepts-any-root") {
