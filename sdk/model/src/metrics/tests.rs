@@ -117,7 +117,8 @@ fn few_points_are_all_kept() {
 #[test]
 fn histogram_counts_every_row_once() {
     let h = histogram(&[0.0, 0.01, 0.12, 0.149, 0.13], &[0, 1, 0, 1, 0], 3).unwrap();
-    assert_eq!(h, Histogram { edges: vec![0.0, 0.05, 0.1 + 0.0, 0.15], good: vec![1, 0, 2], bad: vec![1, 0, 1] });
+    assert_eq!((&h.good[..], &h.bad[..]), (&[1, 0, 2][..], &[1, 0, 1][..]));
+    assert!(h.edges.iter().zip([0.0, 0.05, 0.1, 0.15]).all(|(a, b): (&f64, f64)| (a - b).abs() < 1e-15));
     assert!(histogram(&[0.5], &[0], 0).is_err());
     assert_eq!(histogram(&[1.0], &[1], 4).unwrap().bad, [0, 0, 0, 1]);
 }
