@@ -7,7 +7,7 @@ use hefu_crypto::Stream;
 use hefu_he::Backend;
 use hefu_model::{Columns, logistic};
 use hefu_protocol::train::{Collaborator, Initiator, TrainPlan, Trained};
-use hefu_protocol::{Error, Kind, Outgoing};
+use hefu_protocol::{Elements, Error, Kind, Outgoing, decode_envelope, encode_envelope};
 use sim::Outcome;
 
 fn plan() -> TrainPlan {
@@ -166,6 +166,35 @@ fn a_repeated_seed_is_refused() {
     };
     let (rank, error) = train(&data(400, &[3, 3], 8), plan(), 8, &mut tamper).unwrap_err();
     assert_eq!((rank, error.code(), error.requirement()), (Rank(1), Code::DuplicateElement, "RLWE-6"));
+}
+
+/// Sets the flag of rank `from` in the given rounds, as if it had seen a wrap.
+fn flagged(data: &Data, from: u16, rounds: &[u32]) -> Vec<Trained> {
+    let mut tamper = |rank: Rank, outgoing: &mut Outgoing| {
+        let message = &mut outgoing.message;
+        if message.kind == Kind::Scalars && rank == Rank(from) && rounds.contains(&message.round) {
+            let names = ["flags", "gram"];
+            let mut tensors = decode_envelope(&message.payload, message.round, rank, &names).unwrap();
+            tensors[0].elements = Elements::U32(vec![1]);
+            message.payload = encode_envelope(message.round, &tensors);
+        }
+    };
+    train(data, plan(), 1, &mut tamper).unwrap().0
+}
+
+// clause: VLR-14
+#[test]
+fn a_wrapped_evaluation_is_repeated_and_leaves_no_trace() {
+    let data = data(2500, &[3, 3, 3], 12);
+    let joined = Columns::from_columns(data.labels.len(), data.columns.concat()).unwrap();
+    let fit = logistic::fit(&joined, &data.labels, 1.0).unwrap();
+    for rounds in [&[0u32][..], &[2], &[3, 4, 7]] {
+        let trained = flagged(&data, 2, rounds);
+        assert_eq!(trained[0].rounds as usize, trained[0].evaluations as usize + rounds.len());
+        let joint = trained.iter().flat_map(|t| t.coefficients.clone());
+        let worst = joint.zip(&fit.coefficients).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-5, "{rounds:?}: {worst:e}");
+    }
 }
 
 // clause: VLR-10

@@ -197,7 +197,7 @@ pub fn check_confirm(confirm: &Confirm, envelope: &[u8], offer: &Offer, rank: Ra
     }
     let named = offer.parties.get(rank.index()).map(|party| &party.party);
     if confirm.rank != rank.0 || named != Some(&confirm.party) {
-        return peer(Code::WrongParty, "SESS-15", "a confirm comes from another party");
+        return peer(Code::WrongParty, "SESS-21", "a confirm comes from another party");
     }
     let ours: Vec<u16> = Suite::PREFERENCE.iter().map(|suite| suite.number()).collect();
     let suite = Suite::select(&ours, &offer.suites).map(Suite::number);

@@ -112,7 +112,7 @@ fn a_descriptor_is_signed_by_its_own_key() {
     assert_eq!((error.code(), error.requirement()), (Code::BadSignature, "SESS-1"));
 }
 
-// clause: SESS-7, SESS-8, SESS-15
+// clause: SESS-7, SESS-8, SESS-21
 #[test]
 fn each_fault_of_a_confirm_has_its_code() {
     let key = SigningKey::from_seed(&[1; 32]);
@@ -138,7 +138,7 @@ fn each_fault_of_a_confirm_has_its_code() {
     };
     assert_eq!(check(|_| ()), Ok(()));
     assert_eq!(check(|c| c.offer[0] ^= 1), Err((Code::TranscriptMismatch, "SESS-7")));
-    assert_eq!(check(|c| c.rank = 2), Err((Code::WrongParty, "SESS-15")));
+    assert_eq!(check(|c| c.rank = 2), Err((Code::WrongParty, "SESS-21")));
     assert_eq!(check(|c| c.suite = 2), Err((Code::Downgrade, "SESS-8")));
     assert_eq!(check(|c| c.version = "0.9".into()), Err((Code::Downgrade, "SESS-8")));
 }

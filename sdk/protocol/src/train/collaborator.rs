@@ -92,7 +92,7 @@ impl Collaborator {
         reader.end().blame(from)?;
         let announced = max_evaluations == start.plan.max_evaluations && lambda == start.plan.lambda;
         if rows as usize != start.x.rows() || positives == 0 || positives >= rows || !announced {
-            return Err(Error::peer(from, Code::ShapeMismatch, "VLR-2", "the plan is not the one that was offered"));
+            return Err(Error::peer(from, Code::ShapeMismatch, "VLR-16", "the plan is not the one that was offered"));
         }
         let columns = start.x.count();
         if !self.permits_few_rows {
@@ -203,7 +203,7 @@ impl Round {
             true => None,
             false => Some(self.party.block.accept(sums)?),
         };
-        let payload = Scalars::of(&self.party, self.round, evaluation, own.as_deref()).encode(self.round);
+        let payload = Scalars::of(&self.party, self.round, evaluation, own.as_deref())?.encode(self.round);
         let send = message(Rank::INITIATOR, Kind::Scalars, self.round, payload);
         (self.round, self.phase) = (self.round + 1, Phase::Step);
         Ok(send)

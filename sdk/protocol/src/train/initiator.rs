@@ -16,6 +16,9 @@ use hefu_model::optimiser::{Decision, Grade, Optimiser};
 use hefu_model::{Columns, rules};
 use std::sync::Arc;
 
+/// Largest number of training rows with a medium sine set (VLR-15).
+const MEDIUM_ROWS: usize = 1 << 18;
+
 /// The initiator of a training job.
 pub struct Initiator(State);
 
@@ -164,7 +167,12 @@ impl Round {
     }
 
     fn begin_evaluation(&mut self, bound: u64) -> Result<Vec<Outgoing>, Error> {
-        let sine = Sine::choose(self.grade, bound).ok_or_else(|| {
+        // VLR-15: beyond 2^18 rows the column of ones would not see every wrap of a medium set.
+        let grade = match self.grade {
+            Grade::Medium if self.labels.len() > MEDIUM_ROWS => Grade::Fine,
+            grade => grade,
+        };
+        let sine = Sine::choose(grade, bound).ok_or_else(|| {
             Error::job(Code::PredictorTooLarge, "VLR-7", "scores grow beyond every registered sine set")
         })?;
         let slots = self.slots.of(sine.set, &self.party.plan)?;
@@ -217,7 +225,7 @@ impl Round {
                 true => None,
                 false => Some(self.party.block.accept(&sums)?),
             };
-            evaluation.scalars[0] = Some(Scalars::of(&self.party, self.round, accepted, own.as_deref()));
+            evaluation.scalars[0] = Some(Scalars::of(&self.party, self.round, accepted, own.as_deref())?);
         }
         if evaluation.scalars.iter().all(Option::is_some) {
             return self.decide(send);

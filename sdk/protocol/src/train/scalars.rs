@@ -11,6 +11,8 @@ use hefu_model::block::scalar_count;
 const SCALE: u8 = 50;
 /// 2^50.
 const UNIT: f64 = 1_125_899_906_842_624.0;
+/// Sums stay below 2^13, so that they fit modulo 2^64.
+const LARGEST_SUM: f64 = 8192.0;
 /// Flag bit: a share wrapped.
 pub(super) const WRAPPED: u32 = 1;
 
@@ -22,7 +24,14 @@ pub(super) struct Scalars {
 
 impl Scalars {
     /// A party's own scalars, masked; zeros where its share wrapped.
-    pub(super) fn of(party: &Party, round: u32, evaluation: usize, scalars: Option<&[f64]>) -> Scalars {
+    ///
+    /// # Errors
+    /// `SCALAR_TOO_LARGE` where the sum over parties might not fit (VLR-11).
+    pub(super) fn of(party: &Party, round: u32, evaluation: usize, scalars: Option<&[f64]>) -> Result<Scalars, Error> {
+        let limit = LARGEST_SUM / f64::from(party.keys.parties());
+        if scalars.is_some_and(|scalars| !scalars.iter().all(|s| s.abs() < limit)) {
+            return Err(Error::job(Code::ScalarTooLarge, "VLR-11", "a scalar leaves its fixed-point range"));
+        }
         let mut values: Vec<u64> = match scalars {
             Some(scalars) => scalars.iter().map(|s| ((s * UNIT).round() as i64).cast_unsigned()).collect(),
             None => vec![0; scalar_count(evaluation)],
@@ -33,7 +42,7 @@ impl Scalars {
                 add_stream(&mut values, stream, party.own() > other);
             }
         }
-        Scalars { flags: if scalars.is_some() { 0 } else { WRAPPED }, values }
+        Ok(Scalars { flags: if scalars.is_some() { 0 } else { WRAPPED }, values })
     }
 
     pub(super) fn encode(self, round: u32) -> Vec<u8> {

@@ -128,8 +128,8 @@ mod tests {
                 .fold(0.0, f64::max);
             let allowed = match set.grade() {
                 Grade::Coarse => 1e-3,
-                Grade::Medium => 1.1e-6,
-                Grade::Fine => 1.3e-7,
+                Grade::Medium => 6e-5,
+                Grade::Fine => 6e-7,
             };
             assert!(error < allowed, "set {:#06x}: {error:e}", set.id);
         }
