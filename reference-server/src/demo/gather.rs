@@ -6,7 +6,11 @@ use crate::progress::Progress;
 use hefu::result::{PartyDisclosure, StageCost, Warning};
 use hefu::{Code, Failure, Job, JobPlan, Published, Report, Status};
 use serde::Deserialize;
+use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// How long a party may take to write down why its job ended.
+const OWN_WORDS: Duration = Duration::from_secs(5);
 
 /// What a model part tells (`spec/schemas/model.schema.json`).
 #[derive(Deserialize)]
@@ -49,9 +53,24 @@ pub async fn publish(parties: &[Party], reading: &Reading) -> Result<Vec<Publish
 pub async fn run_job(parties: &[Party], plan: &JobPlan, progress: &mut Progress) -> Result<Job> {
     let bank = parties.first().ok_or_else(|| Failure::because(Code::Internal, "No parties."))?;
     let job = bank.node.submit(plan).await.map_err(|e| localise(e.into(), parties))?;
-    job.finish(|status| progress.job(status)).await.map_err(|e| localise(e.into(), parties))?;
+    let ended = job.finish(|status| progress.job(status)).await;
     progress.finish();
-    Ok(job)
+    match ended {
+        Ok(_) => Ok(job),
+        Err(error) => Err(localise(at_its_party(error.into(), &job, parties).await, parties)),
+    }
+}
+
+/// A failure crosses the interconnect without its place; the operator of all nodes reads it at the party itself.
+async fn at_its_party(failure: Failure, job: &Job, parties: &[Party]) -> Failure {
+    let Some(party) = parties.iter().skip(1).find(|p| Some(p.id.as_str()) == failure.party.as_deref()) else {
+        return failure;
+    };
+    let told = tokio::time::timeout(OWN_WORDS, party.node.job(job.id()).finish(|_| ())).await;
+    match told {
+        Ok(Err(error)) if error.code() == failure.code => error.into(),
+        _ => failure,
+    }
 }
 
 /// What every node says of itself, in rank order.

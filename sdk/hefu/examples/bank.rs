@@ -1,6 +1,6 @@
-//! A bank's whole program: publish loans, align with two agencies, train, keep the model.
-//!
-//! Run beside a node that trusts `tax` and `power`: `cargo run -p hefu --example bank` in the folder of `bank.toml`.
+// A bank's whole program: publish loans, align with two agencies, train, keep the model.
+//
+// Run beside a node that trusts `tax` and `power`: `cargo run -p hefu --example bank` in the folder of `bank.toml`.
 use hefu::{Dataset, Logistic, Node, Result};
 
 #[tokio::main]

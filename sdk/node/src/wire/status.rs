@@ -84,7 +84,13 @@ fn detail_of(status: &Status) -> Option<ErrorDetail> {
 pub(crate) fn peer_fault(status: &Status, peer: &PartyId) -> Option<Fault> {
     let detail = detail_of(status)?;
     let code = Code::from_number(detail.code).unwrap_or(Code::PeerAborted);
-    Some(Fault::new(code).by(&PartyId::parse(&detail.party).unwrap_or_else(|_| peer.clone())))
+    let fault = Fault::new(code).by(&PartyId::parse(&detail.party).unwrap_or_else(|_| peer.clone()));
+    if fault.party.as_ref() == Some(peer) {
+        return Some(fault);
+    }
+    // Another party is responsible, often this one: who refused is then worth a sentence.
+    let cause = format!("{} Refused by {peer}.", fault.cause);
+    Some(Fault { cause, ..fault })
 }
 
 #[cfg(test)]
