@@ -2,13 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod world;
 
-mod program {
-    include!("../../sdk/hefu/examples/bank.rs");
-
-    pub fn run() -> hefu::Result<()> {
-        main()
-    }
-}
+#[path = "../../sdk/hefu/examples/bank.rs"]
+mod program;
 
 #[test]
 fn the_banks_program_runs_as_it_stands() {
@@ -19,7 +14,7 @@ fn the_banks_program_runs_as_it_stands() {
     let text = std::fs::read_to_string(home.join("loans.csv")).unwrap();
     std::fs::write(home.join("loans.csv"), text.replacen("id,y,", "uscc,default_12m,", 1)).unwrap();
     std::env::set_current_dir(home).unwrap();
-    program::run().unwrap();
+    program::main().unwrap();
     let model = std::fs::read_to_string("sme-2026.model.json").unwrap();
     let model: serde_json::Value = serde_json::from_str(&model).unwrap();
     assert_eq!((model["rank"].as_u64(), model["columns"].as_array().unwrap().len()), (Some(0), 3));
