@@ -133,7 +133,7 @@ fn lie(kind: Kind, from: u16, change: impl Fn(&mut Vec<u8>)) -> (Rank, Code, Opt
     (rank, error.code(), error.culprit())
 }
 
-// clause: RLWE-2, RLWE-5, VLR-8, CONV-1
+// clause: RLWE-2, RLWE-5, VLR-8, VLR-16, CONV-1
 #[test]
 fn each_lie_is_named() {
     let by = |rank: u16| Some(Rank(rank));
@@ -141,6 +141,9 @@ fn each_lie_is_named() {
     let element = |at: u16, rank: u16| (Rank(at), Code::BadElement, by(rank));
     assert_eq!(lie(Kind::TrainShape, 1, |p| p.push(0)), malformed(0, 1));
     assert_eq!(lie(Kind::TrainShape, 1, |p| p.fill(0)), malformed(0, 1));
+    for at in [3, 11, 15] {
+        assert_eq!(lie(Kind::TrainPlan, 0, |p| p[at] ^= 1), (Rank(1), Code::ShapeMismatch, by(0)), "{at}");
+    }
     assert_eq!(lie(Kind::Bound, 2, |p| p.truncate(3)), malformed(0, 2));
     assert_eq!(lie(Kind::BasisKey, 0, |p| p.fill(0xff)), element(1, 0));
     assert_eq!(lie(Kind::Basis, 0, |p| p.truncate(100)), malformed(1, 0));

@@ -16,9 +16,6 @@ use hefu_model::optimiser::{Decision, Grade, Optimiser};
 use hefu_model::{Columns, rules};
 use std::sync::Arc;
 
-/// Largest number of training rows with a medium sine set (VLR-15).
-const MEDIUM_ROWS: usize = 1 << 18;
-
 /// The initiator of a training job.
 pub struct Initiator(State);
 
@@ -167,12 +164,7 @@ impl Round {
     }
 
     fn begin_evaluation(&mut self, bound: u64) -> Result<Vec<Outgoing>, Error> {
-        // VLR-15: beyond 2^18 rows the column of ones would not see every wrap of a medium set.
-        let grade = match self.grade {
-            Grade::Medium if self.labels.len() > MEDIUM_ROWS => Grade::Fine,
-            grade => grade,
-        };
-        let sine = Sine::choose(grade, bound).ok_or_else(|| {
+        let sine = Sine::choose(self.grade, self.labels.len(), bound).ok_or_else(|| {
             Error::job(Code::PredictorTooLarge, "VLR-7", "scores grow beyond every registered sine set")
         })?;
         let slots = self.slots.of(sine.set, &self.party.plan)?;

@@ -76,14 +76,19 @@ pub fn sine_sets() -> &'static [Sine] {
     &SETS
 }
 
+/// Largest number of training rows with a medium set (VLR-15).
+const MEDIUM_ROWS: usize = 1 << 18;
+
 impl Sine {
     /// The set of a registry number.
     pub fn by_id(id: u16) -> Option<&'static Sine> {
         sine_sets().iter().find(|set| set.id == id)
     }
 
-    /// The narrowest set of a grade whose range reaches `bound`.
-    pub(super) fn choose(grade: Grade, bound: u64) -> Option<&'static Sine> {
+    /// The narrowest set of a grade whose range reaches `bound`; a fine one in place of a medium one where the column of
+    /// ones would not see every wrap (VLR-15).
+    pub(super) fn choose(grade: Grade, rows: usize, bound: u64) -> Option<&'static Sine> {
+        let grade = if grade == Grade::Medium && rows > MEDIUM_ROWS { Grade::Fine } else { grade };
         sine_sets()
             .iter()
             .filter(|set| set.grade() == grade && u64::from(set.range) >= bound)
@@ -138,8 +143,15 @@ mod tests {
     // clause: VLR-6, VLR-7
     #[test]
     fn the_narrowest_sufficient_set_is_chosen() {
-        assert_eq!(Sine::choose(Grade::Fine, 17).map(|s| s.range), Some(20));
-        assert_eq!(Sine::choose(Grade::Coarse, 20).map(|s| s.range), Some(20));
-        assert_eq!(Sine::choose(Grade::Fine, 1000), None);
+        assert_eq!(Sine::choose(Grade::Fine, 1, 17).map(|s| s.range), Some(20));
+        assert_eq!(Sine::choose(Grade::Coarse, 1, 20).map(|s| s.range), Some(20));
+        assert_eq!(Sine::choose(Grade::Fine, 1, 1000), None);
+    }
+
+    // clause: VLR-15
+    #[test]
+    fn many_rows_have_no_medium_set() {
+        let grade = |rows| Sine::choose(Grade::Medium, rows, 8).map(Sine::grade);
+        assert_eq!((grade(1 << 18), grade((1 << 18) + 1)), (Some(Grade::Medium), Some(Grade::Fine)));
     }
 }
