@@ -77,17 +77,14 @@ pub fn uscc_is_valid(code: &str) -> bool {
     value(*last) == Some((31 - sum % 31) % 31)
 }
 
-/// Full width to half width, trimmed, upper case; `None` where the check character fails.
+/// Trimmed of white space, full width (U+FF01 to U+FF5E) to half width, ASCII letters to upper case; `None` where the
+/// check character fails (spec/align.md, section 1).
 pub fn normalise_uscc(text: &str) -> Option<String> {
-    let narrow: String = text
-        .chars()
-        .map(|c| match u32::from(c) {
-            code @ 0xff01..=0xff5e => char::from_u32(code - 0xfee0).unwrap_or(c),
-            0x3000 => ' ',
-            _ => c,
-        })
-        .collect();
-    let code = narrow.trim().to_uppercase();
+    let narrow = |c: char| match u32::from(c) {
+        code @ 0xff01..=0xff5e => char::from_u32(code - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    let code: String = text.trim().chars().map(|c| narrow(c).to_ascii_uppercase()).collect();
     uscc_is_valid(&code).then_some(code)
 }
 
