@@ -16,8 +16,13 @@ pub fn hash_to_group(tag: &[u8], message: &[u8]) -> [u8; ELEMENT_BYTES] {
     hash_to_point(tag, message).compress().to_bytes()
 }
 
-/// expand_message_xmd with SHA-512 to 64 bytes (RFC 9380, section 5.3.1), then the one-way map.
+/// expand_message_xmd, then the one-way map.
 fn hash_to_point(tag: &[u8], message: &[u8]) -> RistrettoPoint {
+    RistrettoPoint::from_uniform_bytes(&expand_message(tag, message))
+}
+
+/// expand_message_xmd with SHA-512 to 64 bytes (RFC 9380, section 5.3.1).
+fn expand_message(tag: &[u8], message: &[u8]) -> [u8; 64] {
     let length = [u8::try_from(tag.len()).unwrap_or(u8::MAX)];
     let first = Sha512::new()
         .chain_update([0; 128])
@@ -26,8 +31,7 @@ fn hash_to_point(tag: &[u8], message: &[u8]) -> RistrettoPoint {
         .chain_update(tag)
         .chain_update(length)
         .finalize();
-    let uniform = Sha512::new().chain_update(first).chain_update([1]).chain_update(tag).chain_update(length).finalize();
-    RistrettoPoint::from_uniform_bytes(&uniform.into())
+    Sha512::new().chain_update(first).chain_update([1]).chain_update(tag).chain_update(length).finalize().into()
 }
 
 /// A party's secret scalar for one alignment.
@@ -46,7 +50,19 @@ impl Blinder {
         let scalar = Scalar::from_bytes_mod_order_wide(&wide);
         wide.zeroize();
         // Zero has probability 2^-252; one then stands in its place.
-        let scalar = if scalar == Scalar::ZERO { Scalar::ONE } else { scalar };
+        Self::of(if scalar == Scalar::ZERO { Scalar::ONE } else { scalar })
+    }
+
+    /// The blinder of a given scalar, 32 bytes least significant first: for test vectors. A session draws its own (ALIGN-5).
+    ///
+    /// # Errors
+    /// `BadElement` where it is zero or not below the group's order.
+    pub fn dangerous_from_scalar(scalar: &[u8; 32]) -> Result<Self, Error> {
+        let scalar = Option::<Scalar>::from(Scalar::from_canonical_bytes(*scalar)).filter(|s| *s != Scalar::ZERO);
+        scalar.map(Self::of).ok_or(Error::BadElement)
+    }
+
+    fn of(scalar: Scalar) -> Self {
         Blinder { half: scalar * Scalar::from(2u8).invert() }
     }
 
@@ -103,6 +119,10 @@ impl fmt::Debug for Blinder {
         f.write_str("Blinder(…)")
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/vectors/group.rs"]
+mod vectors;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,163 @@
+//! Reads the vectors of a kind and holds an implementation to each of them (`spec/vectors/README.md`).
+//!
+//! The vector tests of every crate include this file. A case fails where its output differs in any member, where it is
+//! not refused with exactly the code that it names, and where its file holds more or less than its kind's format.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::panic)]
+use hefu_core::Code;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::path::Path;
+
+/// Runs every case of a kind: `run` answers `output`, or the code of the refusal.
+pub fn each<I: DeserializeOwned>(kind: &str, run: impl Fn(I) -> Result<Value, Code>) {
+    each_without(kind, &[], run);
+}
+
+/// The same, where tests of other code answer for the members `elsewhere` of `output`.
+pub fn each_without<I: DeserializeOwned>(kind: &str, elsewhere: &[&str], run: impl Fn(I) -> Result<Value, Code>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors").join(kind);
+    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let failures: Vec<String> = files
+        .iter()
+        .filter_map(|path| check(kind, elsewhere, path, &run).err().map(|why| format!("{}: {why}", path.display())))
+        .collect();
+    assert!(!files.is_empty(), "no case of {kind}");
+    assert!(failures.is_empty(), "{} of {} cases fail\n{}", failures.len(), files.len(), failures.join("\n"));
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    kind: String,
+    title: String,
+    clause: Vec<String>,
+    input: Value,
+    output: Option<Value>,
+    error: Option<String>,
+}
+
+fn check<I: DeserializeOwned>(
+    kind: &str,
+    elsewhere: &[&str],
+    path: &Path,
+    run: &impl Fn(I) -> Result<Value, Code>,
+) -> Result<(), String> {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    if !name.ends_with(".json") {
+        return Err("not a case".to_owned());
+    }
+    let case: Case = serde_json::from_slice(&std::fs::read(path).unwrap()).map_err(|e| e.to_string())?;
+    if case.kind != kind {
+        return Err(format!("a case of kind {}", case.kind));
+    }
+    let input = serde_json::from_value(case.input).map_err(|e| format!("input: {e}"))?;
+    match (case.output, case.error, run(input)) {
+        (Some(mut expected), None, Ok(found)) if !name.starts_with("bad_") => {
+            for member in elsewhere {
+                let members = expected.as_object_mut().ok_or("output is no object")?;
+                members.remove(*member).ok_or(format!("output has no {member}"))?;
+            }
+            compare("output", &expected, &found)
+        }
+        (None, Some(expected), Err(code)) if name.starts_with("bad_") => {
+            if code.name() == expected { Ok(()) } else { Err(format!("{} where {expected} is due", code.name())) }
+        }
+        (Some(_), None, Err(code)) => Err(format!("refused with {}", code.name())),
+        (None, Some(expected), Ok(found)) => Err(format!("not refused with {expected}, but {}", cut(&found))),
+        _ => Err("needs either output, or error and a name with bad_".to_owned()),
+    }
+}
+
+/// Everything that is expected is found, and nothing else. Of a digest, `found` may know more than is asked.
+fn compare(place: &str, expected: &Value, found: &Value) -> Result<(), String> {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => {
+            let is_digest = expected.contains_key("sha256");
+            if let Some(extra) = found.keys().find(|name| !is_digest && !expected.contains_key(*name)) {
+                return Err(format!("{place}.{extra} is not expected"));
+            }
+            expected.iter().try_for_each(|(name, expected)| {
+                let found = found.get(name).ok_or(format!("{place}.{name} is missing"))?;
+                compare(&format!("{place}.{name}"), expected, found)
+            })
+        }
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            let mut pairs = expected.iter().zip(found).enumerate();
+            pairs.try_for_each(|(i, (expected, found))| compare(&format!("{place}[{i}]"), expected, found))
+        }
+        _ if expected == found => Ok(()),
+        _ => Err(format!("{place} is {} where {} is due", cut(found), cut(expected))),
+    }
+}
+
+fn cut(value: &Value) -> String {
+    value.to_string().chars().take(200).collect()
+}
+
+/// Bytes, in hex.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Hex(pub Vec<u8>);
+
+impl Hex {
+    pub fn array<const N: usize>(&self) -> [u8; N] {
+        self.0.clone().try_into().unwrap()
+    }
+
+    /// `f64be`.
+    pub fn double(&self) -> f64 {
+        f64::from_bits(u64::from_be_bytes(self.array()))
+    }
+}
+
+impl TryFrom<String> for Hex {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let digit = |b: u8| char::from(b).to_digit(16).filter(|_| !b.is_ascii_uppercase()).map(|d| d as u8);
+        let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        });
+        pairs.collect::<Option<Vec<u8>>>().map(Hex).ok_or("expected lower-case hexadecimal digits")
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The hex of `f64be`.
+pub fn double(value: f64) -> String {
+    hex(value.to_bits().to_be_bytes())
+}
+
+/// An integer in decimal text.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Decimal(pub i128);
+
+impl Decimal {
+    pub fn u64(self) -> u64 {
+        self.0.try_into().unwrap()
+    }
+
+    pub fn i64(self) -> i64 {
+        self.0.try_into().unwrap()
+    }
+}
+
+impl TryFrom<String> for Decimal {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Decimal)
+    }
+}
+
+/// Integers as decimal texts.
+pub fn decimals<T: ToString>(values: impl IntoIterator<Item = T>) -> Vec<String> {
+    values.into_iter().map(|value| value.to_string()).collect()
+}
