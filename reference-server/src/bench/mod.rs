@@ -88,8 +88,10 @@ async fn align(args: &AlignArgs, screen: Screen) -> Result<()> {
     run.stop().await;
     let keys = |table: &Table| (table.first..table.first + table.rows).collect::<Vec<u64>>();
     let floor = floor::align(&keys(&tables[0]), &keys(&tables[1]))?;
-    let extra = json!({"rows_aligned": matches.rows_aligned, "seconds": matches.seconds});
-    print(screen, "s wall", matches.seconds.align, floor, cost, extra);
+    let extra = json!({
+        "rows_aligned": matches.rows_aligned, "seconds": matches.seconds, "floor_cpu_seconds": floor.cpu_seconds,
+    });
+    print(screen, "s wall", matches.seconds.align, floor.seconds, cost, extra);
     Ok(())
 }
 
