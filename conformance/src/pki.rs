@@ -80,7 +80,8 @@ impl Party {
         .seal(&self.signing)
     }
 
-    /// A valid certificate of this party, or one with a fault; `other` lends its name or root where the fault needs one.
+    /// A valid certificate of this party, or one with a fault; `other` lends its name or root where the fault needs
+    /// one.
     ///
     /// # Errors
     /// `Suite` where a certificate cannot be made.

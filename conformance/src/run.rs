@@ -278,6 +278,7 @@ impl<C: Control> Session<'_, C> {
                 signing_key: hex::encode(self.world.target_key),
             },
             deadline_ms: self.world.deadline.as_millis() as u64,
+            idle_ms: self.world.limits.idle_timeout_ms,
             lag_ms: self.lag.worst_ms(),
             control,
             canaries,

@@ -27,6 +27,8 @@ pub struct Transcript {
     pub target: Target,
     /// How long a reply was waited for, in milliseconds.
     pub deadline_ms: u64,
+    /// The target's declared idle time, in milliseconds.
+    pub idle_ms: u64,
     /// How late the suite's own timer was at worst, in milliseconds.
     pub lag_ms: u64,
     /// The control case, where there is one.

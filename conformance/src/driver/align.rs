@@ -106,7 +106,8 @@ impl Dialogue<'_> {
                 return self.peer(m, n, width, &blinded, &tags);
             }
             // A group operation takes well under half a millisecond on anything that runs this.
-            let work = Duration::from_micros(500 * (n + size.unwrap_or(n)));
+            let theirs = self.world.datasets.get(&self.case.setting.dataset).map_or(0, |d| d.keys.len() as u64);
+            let work = Duration::from_micros(500 * (n + theirs));
             let waiting_for = if size.is_none() {
                 "ALIGN_SIZE"
             } else if items(&blinded, 32) < m {

@@ -144,7 +144,9 @@ impl Dialogue<'_> {
     /// Writes a failed call down: as the target's refusal, or as the end of the connection.
     fn refused(&self, link: &Link, by: &str, status: &Status) -> Stop {
         let detail = detail::decode(status.details());
-        match (&detail, link.seen().cut) {
+        // A status with a source was made on this side, by a connection that failed.
+        let failed = std::error::Error::source(status).map(|source| (None, source.to_string()));
+        match (&detail, link.seen().cut.or(failed)) {
             (None, Some((alert, text))) => self.record.push(Event::Cut { alert, text }),
             _ => {
                 let detail_text = detail

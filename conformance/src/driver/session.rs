@@ -139,7 +139,7 @@ impl Dialogue<'_> {
             "purpose": PURPOSE, "outputs": ["model"],
             "plan": {
                 "stages": ["align"], "join": setting.join, "missing": "error", "split": "sha256-mod10-3",
-                "algorithm": "vlr-1", "lambda": 1.0, "max_evaluations": 40,
+                "algorithm": "align-ecdh-1", "lambda": 1.0, "max_evaluations": 40,
             },
             "limits": { "max_chunk": self.max_chunk(), "max_message": self.world.capabilities.max_message },
             "extensions": [],

@@ -260,9 +260,8 @@ impl Dialogue<'_> {
         let mut stream = self.exchange(link, offered);
         self.deviation("ALIGN_SIZE before Confirm");
         self.send_frames(&mut stream, message::SIZE, &message::size(1));
-        loop {
-            self.receive(link, &mut stream, "a refusal", self.world.deadline).await?;
-        }
+        // Any message is an acceptance: it is written down, and nothing more is to be learnt.
+        self.receive(link, &mut stream, "a refusal", self.world.deadline).await.and(Err(Stop::Told))
     }
 
     /// Opens a stream on somebody else's session; only a refusal lets the dialogue go on.

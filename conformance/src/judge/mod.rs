@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::case::{Case, Kind};
 use crate::transcript::{Event, Run, Transcript};
 
+/// Registry code of PEER_SLOW.
+const PEER_SLOW: u32 = 1002;
+
 /// What is said of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -105,6 +108,11 @@ pub fn judge(case: &Case, control: Option<Verdict>, transcript: &Transcript) -> 
         finding.verdict = Verdict::Inconclusive;
         finding.reason = format!("this machine was late by {} ms; {}", transcript.lag_ms, finding.reason);
     }
+    let idle = transcript.idle_ms;
+    if finding.verdict == Verdict::Fail && transcript.runs.iter().any(|run| suite_was_slow(run, idle)) {
+        finding.verdict = Verdict::Inconclusive;
+        finding.reason = format!("this machine was slower than the target's idle time of {idle} ms; {}", finding.reason);
+    }
     if finding.verdict == Verdict::Fail && case.should {
         finding.verdict = Verdict::Warn;
     }
@@ -152,6 +160,15 @@ fn suite_fault(run: &Run) -> Option<String> {
         Event::SuiteFault { text } => Some(text.clone()),
         _ => None,
     })
+}
+
+/// Whether the target ended a dialogue with PEER_SLOW when the suite had indeed sent nothing for the idle time.
+fn suite_was_slow(run: &Run, idle_ms: u64) -> bool {
+    let peer_slow = |e: &Event| matches!(e, Event::Refused { code: Some(code), .. } if *code == PEER_SLOW);
+    let Some(refused) = run.events.iter().find(|record| peer_slow(&record.event)) else { return false };
+    let sent = run.events.iter().filter(|r| matches!(r.event, Event::FrameSent { .. }) && r.at_us <= refused.at_us);
+    let last = sent.map(|record| record.at_us).max().unwrap_or(0);
+    refused.at_us - last >= idle_ms * 1000
 }
 
 fn silent(transcript: &Transcript) -> bool {

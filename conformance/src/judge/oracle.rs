@@ -100,6 +100,7 @@ fn confirmed(target: &Target, run: &Run, confirm: &[u8], faults: &mut Vec<String
         (document["party"] == target.party, "party is not the target"),
         (document["version"] == "1.0", "SESS-4: version is not 1.0"),
         (document["suite"] == 1, "SESS-5: suite is not 1"),
+        (document["algorithm"] == "align-ecdh-1", "algorithm is not align-ecdh-1"),
         (hex_of("nonce", 32), "nonce is not 32 bytes in lower-case hex"),
         (hex_of("ephemeral", 32), "ephemeral is not 32 bytes in lower-case hex"),
         (hex_of("allow", 32), "allow is not a digest in lower-case hex"),

@@ -8,8 +8,8 @@ use hefu_conformance::target::{Claims, Control as ControlEntry, Limits, Named, T
 
 use crate::reference::{IDLE, MAX_JOBS};
 
-/// The target file of a target in this process.
-pub fn target_file() -> TargetFile {
+/// The target file of a target in this process, whose replies are waited for at least so long.
+pub fn target_file(deadline_ms: u64) -> TargetFile {
     TargetFile {
         target: Named { name: "reference".into(), version: "0".into() },
         claims: Claims {
@@ -21,7 +21,7 @@ pub fn target_file() -> TargetFile {
         limits: Limits {
             max_jobs: MAX_JOBS as u32,
             idle_timeout_ms: IDLE.as_millis() as u64,
-            deadline_ms: 1_500,
+            deadline_ms,
         },
     }
 }
@@ -32,8 +32,13 @@ pub fn options(seed: &str) -> Options {
 }
 
 /// Runs against a target.
-pub async fn run<C: Control>(mut control: C, options: &Options) -> Result<Results> {
-    run::run(&mut control, &target_file(), options, &mut |_| {}).await
+pub async fn run<C: Control>(control: C, options: &Options) -> Result<Results> {
+    run_within(control, options, 10_000).await
+}
+
+/// Runs against a target that is slow on purpose: every case costs the deadline.
+pub async fn run_within<C: Control>(mut control: C, options: &Options, deadline_ms: u64) -> Result<Results> {
+    run::run(&mut control, &target_file(deadline_ms), options, &mut |_| {}).await
 }
 
 /// Ids and reasons of the cases with a verdict.

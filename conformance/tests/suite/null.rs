@@ -4,12 +4,12 @@ use hefu_conformance::case::Kind;
 use hefu_conformance::judge::Verdict;
 use hefu_conformance::run::Results;
 
-use crate::harness::{options, run};
+use crate::harness::{options, run_within};
 use crate::reference::InProcess;
 
 async fn null(kind: &str) -> Option<Results> {
     // A target that does not even answer discovery is unreachable: exit code 3, and no results at all.
-    run(InProcess::new(kind), &options(kind)).await.ok()
+    run_within(InProcess::new(kind), &options(kind), 1_000).await.ok()
 }
 
 fn passes_nothing(results: &Results) {

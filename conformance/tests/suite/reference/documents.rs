@@ -134,7 +134,7 @@ fn negotiation(node: &Node, document: &Value) -> Result<(), Status> {
     if !plan.is_object() {
         return Err(refuse("MALFORMED_DOCUMENT"));
     }
-    let known = plan["split"] == "sha256-mod10-3" && plan["missing"] == "error" && plan["algorithm"] == "vlr-1";
+    let known = plan["split"] == "sha256-mod10-3" && plan["missing"] == "error" && plan["algorithm"] == "align-ecdh-1";
     if plan["stages"] != serde_json::json!(["align"]) || !join || !known {
         return Err(refuse("UNSUPPORTED_PLAN"));
     }

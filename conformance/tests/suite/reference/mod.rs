@@ -24,7 +24,7 @@ pub const MAX_ROWS: u64 = 1_000_000;
 /// Sessions at once.
 pub const MAX_JOBS: usize = 3;
 /// Idle time.
-pub const IDLE: Duration = Duration::from_millis(2_000);
+pub const IDLE: Duration = Duration::from_secs(6);
 
 /// An allow entry.
 #[derive(Clone)]

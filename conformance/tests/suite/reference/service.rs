@@ -110,7 +110,7 @@ impl Service {
         let document = json!({
             "type": "hefu/confirm/1", "offer": hex::encode(h(&[offer])), "rank": 1, "party": self.0.me.id,
             "nonce": hex::encode(random::<32>()), "ephemeral": hex::encode(ephemeral), "version": "1.0", "suite": 1,
-            "algorithm": "vlr-1", "allow": hex::encode([1; 32]), "schema": hex::encode([2; 32]),
+            "algorithm": "align-ecdh-1", "allow": hex::encode([1; 32]), "schema": hex::encode([2; 32]),
         });
         dsse::seal(dsse::CONFIRM, document.to_string().as_bytes(), &self.0.me.signing)
     }
