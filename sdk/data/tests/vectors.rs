@@ -14,7 +14,8 @@ struct Cell {
     format: KeyFormat,
 }
 
-/// A cell that is no UTF-8 is no text, so it never gets as far as `normalise_key`: a file with one is refused as a whole.
+/// A cell that is no UTF-8 is no text, so it never gets as far as `normalise_key`: a file with one is refused as a
+/// whole.
 #[test]
 fn keys() {
     each("key", |Cell { cell, format }| {

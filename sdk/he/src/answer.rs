@@ -1,23 +1,23 @@
 //! The evaluator's answer of a block of slots (spec/ringlwe.md, section 5).
 use crate::key::Ring;
 use crate::parameters::{KEPT, POLYNOMIAL_BYTES};
-use crate::sample::{error_offset, errors, thirds, uniform};
+use crate::sample::{Draw, error_offset, errors, thirds, uniform};
 use crate::slots::{Accumulator, Slots, WIDTH};
 use crate::{Error, N, PublicKey, Scratch};
 use hefu_crypto::Stream;
 use std::fmt;
 
 /// The secret streams of one answer, each of its own purpose (RLWE-3).
-pub struct AnswerStreams<'a> {
+pub struct AnswerStreams<'a, S = Stream> {
     /// The mask.
-    pub mask: &'a mut Stream,
+    pub mask: &'a mut S,
     /// The fresh encryption of zero.
-    pub noise: &'a mut Stream,
+    pub noise: &'a mut S,
     /// The flood.
-    pub flood: &'a mut Stream,
+    pub flood: &'a mut S,
 }
 
-impl fmt::Debug for AnswerStreams<'_> {
+impl<S> fmt::Debug for AnswerStreams<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AnswerStreams(…)")
     }
@@ -36,6 +36,19 @@ impl Slots {
         accumulator: &mut Accumulator,
         key: &PublicKey,
         streams: AnswerStreams<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+        mask: &mut Vec<u128>,
+    ) -> Result<(), Error> {
+        self.answer_drawing(accumulator, key, streams, scratch, out, mask)
+    }
+
+    /// Answers with mask, errors and flood from any source.
+    pub(crate) fn answer_drawing<S: Draw>(
+        &self,
+        accumulator: &mut Accumulator,
+        key: &PublicKey,
+        streams: AnswerStreams<'_, S>,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
         mask: &mut Vec<u128>,
@@ -86,7 +99,14 @@ impl Slots {
     }
 
     /// A uniform mask: its lifted [q·r]_t in `x` and `h`, its values in `mask`.
-    fn draw_mask(&self, stream: &mut Stream, x: &mut [u64], h: &mut [u64], memory: &mut [u64], mask: &mut Vec<u128>) {
+    fn draw_mask(
+        &self,
+        stream: &mut impl Draw,
+        x: &mut [u64],
+        h: &mut [u64],
+        memory: &mut [u64],
+        mask: &mut Vec<u128>,
+    ) {
         let kernels = self.ring.kernels;
         for (ntt, residues) in self.plain.iter().zip([&mut *x, &mut *h]) {
             uniform(kernels, stream, &ntt.prime, residues);

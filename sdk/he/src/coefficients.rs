@@ -5,7 +5,7 @@ use crate::key::{Ring, expect_length};
 use crate::modular::{Factor, inverse, power};
 use crate::ntt::{LANES, position};
 use crate::parameters::{KEPT, POLYNOMIAL_BYTES};
-use crate::sample::{error_offset, errors, thirds};
+use crate::sample::{Draw, error_offset, errors, thirds};
 use crate::words::Words;
 use crate::{Backend, Column, Error, N, PublicKey, SEED_BYTES, Scratch, SecretKey, Set};
 use hefu_crypto::Stream;
@@ -145,6 +145,19 @@ impl Coefficients {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
+        self.encrypt_drawing(key, values, seed, noise, scratch, out)
+    }
+
+    /// Encrypts with errors from any source.
+    pub(crate) fn encrypt_drawing(
+        &self,
+        key: &SecretKey,
+        values: &[u64],
+        seed: &[u8; SEED_BYTES],
+        noise: &mut impl Draw,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         let key = key.expect(Set::G)?;
         if values.len() > N {
             return Err(Error::TooManyValues);
@@ -258,6 +271,18 @@ impl Coefficients {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<u64, Error> {
+        self.answer_drawing(sum, key, streams, scratch, out)
+    }
+
+    /// Answers with mask, errors and flood from any source.
+    pub(crate) fn answer_drawing<S: Draw>(
+        &self,
+        sum: &mut Sum,
+        key: &PublicKey,
+        streams: AnswerStreams<'_, S>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, Error> {
         let (kernels, halves) = (self.ring.kernels, key.halves(Set::G)?);
         let Scratch { multipliers: [u, ternary], error, answer: c1, .. } = scratch;
         let c1 = &mut c1[..self.ring.transforms.len() * N];
@@ -291,7 +316,7 @@ impl Coefficients {
     }
 
     /// Adds mask, error and flood to coefficient 0 of c0, lane 0 of one group a prime.
-    fn hide(&self, mask: u64, streams: AnswerStreams<'_>, c0: &mut [u64]) {
+    fn hide<S: Draw>(&self, mask: u64, streams: AnswerStreams<'_, S>, c0: &mut [u64]) {
         let kernels = self.ring.kernels;
         let mut words: [Words; 5] = std::array::from_fn(|_| Words::zeros(LANES));
         let [x, h, error, low, high] = &mut words;

@@ -4,7 +4,7 @@ use crate::kernel::{Flood, Kernels};
 use crate::modular::{Factor, inverse, multiply, power, product, quotients};
 use crate::ntt::{LANES, Ntt, position};
 use crate::parameters::{KEPT, POLYNOMIAL_BYTES};
-use crate::sample::{error_offset, errors, thirds, uniform};
+use crate::sample::{Draw, error_offset, errors, thirds, uniform};
 use crate::words::Words;
 use crate::{Backend, Error, N, SEED_BYTES, Set};
 use hefu_crypto::Stream;
@@ -119,7 +119,7 @@ impl Ring {
     }
 
     /// A fresh secret key, and p0 for the wire.
-    pub(crate) fn generate(&self, public_seed: &[u8; SEED_BYTES], secret: &mut Stream) -> (SecretKey, Vec<u8>) {
+    pub(crate) fn generate(&self, public_seed: &[u8; SEED_BYTES], secret: &mut impl Draw) -> (SecretKey, Vec<u8>) {
         let primes = self.transforms.len();
         let (mut ternary, mut error) = (Words::polynomial(), Words::polynomial());
         thirds(self.kernels, secret, &mut ternary);

@@ -28,6 +28,9 @@ mod seeds;
 mod slots;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "../tests/vectors/mod.rs"]
+mod vectors;
 mod words;
 
 pub use answer::AnswerStreams;

@@ -24,11 +24,10 @@ pub(crate) struct Twiddles {
 
 impl Twiddles {
     fn new(psi: u64, p: u64) -> Twiddles {
-        let bits = N.trailing_zeros();
         let mut powers = vec![0u64; N];
         let mut next = 1;
         for exponent in 0..N {
-            powers[exponent.reverse_bits() >> (usize::BITS - bits)] = next;
+            powers[reversed(exponent)] = next;
             next = multiply(next, psi, p);
         }
         let mut order = Vec::with_capacity((GROUPS + 2) * LANES);
@@ -105,6 +104,11 @@ impl Ntt {
     pub(crate) fn inverse_scaled(&self, data: &mut [u64], scale: Scale) {
         self.kernels.inverse(data, &self.inverse, scale, self.prime.p);
     }
+}
+
+/// brv of section 2: the reversal of 13 bits.
+pub(crate) fn reversed(index: usize) -> usize {
+    index.reverse_bits() >> (usize::BITS - N.trailing_zeros())
 }
 
 /// Position in lane order of an index.

@@ -41,8 +41,27 @@ impl fmt::Debug for Scratch {
     }
 }
 
+/// Where random words come from: a stream; for a test vector, the words that give its values.
+pub(crate) trait Draw {
+    /// The next words.
+    fn fill_u64(&mut self, out: &mut [u64]);
+
+    /// The next word.
+    fn u64(&mut self) -> u64 {
+        let mut word = [0];
+        self.fill_u64(&mut word);
+        word[0]
+    }
+}
+
+impl Draw for Stream {
+    fn fill_u64(&mut self, out: &mut [u64]) {
+        Stream::fill_u64(self, out);
+    }
+}
+
 /// `Uniform(p, n)` of spec/conventions.md, section 2.
-pub(crate) fn uniform(kernels: Kernels, stream: &mut Stream, prime: &Prime, out: &mut [u64]) {
+pub(crate) fn uniform(kernels: Kernels, stream: &mut impl Draw, prime: &Prime, out: &mut [u64]) {
     stream.fill_u64(out);
     if kernels.keep_bits(out, prime.mask, prime.p) {
         for x in out.iter_mut().filter(|x| **x >= prime.p) {
@@ -52,7 +71,7 @@ pub(crate) fn uniform(kernels: Kernels, stream: &mut Stream, prime: &Prime, out:
 }
 
 /// The value that replaces a rejected one.
-pub(crate) fn replacement(stream: &mut Stream, prime: &Prime) -> u64 {
+pub(crate) fn replacement(stream: &mut impl Draw, prime: &Prime) -> u64 {
     loop {
         let x = stream.u64() & prime.mask;
         if x < prime.p {
@@ -81,7 +100,7 @@ pub(crate) fn uniform_chunk(
 }
 
 /// Centred binomial errors, η = 21, plus 21: the weight of 42 bits has just this distribution.
-pub(crate) fn errors(kernels: Kernels, stream: &mut Stream, out: &mut [u64]) {
+pub(crate) fn errors(kernels: Kernels, stream: &mut impl Draw, out: &mut [u64]) {
     stream.fill_u64(out);
     kernels.weigh(out);
 }
@@ -95,7 +114,7 @@ pub(crate) fn error_offset(p: u64) -> u64 {
 ///
 /// A 32-bit word w ≠ 0 gives ⌊3w/2^32⌋, which is exactly uniform over the 2^32 − 1 words. Only words 0 are replaced, so that
 /// time tells nothing of the values.
-pub(crate) fn thirds(kernels: Kernels, stream: &mut Stream, out: &mut [u64]) {
+pub(crate) fn thirds(kernels: Kernels, stream: &mut impl Draw, out: &mut [u64]) {
     let mut words = Words::zeros(out.len() / 2);
     stream.fill_u64(&mut words);
     while !kernels.thirds(&words, out) {

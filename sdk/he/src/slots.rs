@@ -4,7 +4,7 @@ use crate::key::{Ring, expect_length};
 use crate::modular::{Factor, inverse, product};
 use crate::ntt::{Ntt, Scale};
 use crate::parameters::{KEPT, POLYNOMIAL_BYTES};
-use crate::sample::{CHUNK, errors, replacement, uniform_chunk};
+use crate::sample::{CHUNK, Draw, errors, replacement, uniform_chunk};
 use crate::words::Words;
 use crate::{Backend, Error, N, PublicKey, SEED_BYTES, Scratch, SecretKey, Set};
 use hefu_crypto::Stream;
@@ -136,18 +136,25 @@ impl Slots {
         if values.len() > N {
             return Err(Error::TooManyValues);
         }
-        for (j, (ntt, out)) in self.plain.iter().zip([&mut *x, &mut *h]).enumerate() {
+        for (ntt, out) in self.plain.iter().zip([&mut *x, &mut *h]) {
             if !self.ring.kernels.residues(values, ntt.prime.p, VALUE_BITS, out) {
                 return Err(Error::ValueTooLarge);
             }
             out[values.len()..].fill(0);
+        }
+        self.lift_residues(scale, x, h);
+        Ok(())
+    }
+
+    /// The same of slots that are residues modulo each prime of t.
+    pub(crate) fn lift_residues(&self, scale: Option<&[Scale]>, x: &mut [u64], h: &mut [u64]) {
+        for (j, (ntt, out)) in self.plain.iter().zip([&mut *x, &mut *h]).enumerate() {
             match scale.and_then(|scale| scale.get(j)) {
                 Some(&scale) => ntt.inverse_scaled(out, scale),
                 None => ntt.inverse(out),
             }
         }
         self.source.lift(self.ring.kernels, x, h);
-        Ok(())
     }
 
     /// Encrypts slot values under the owner's key: `out` becomes `seed ‖ pack(c0)` (section 4).
@@ -163,6 +170,19 @@ impl Slots {
         values: &[i64],
         seed: &[u8; SEED_BYTES],
         noise: &mut Stream,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        self.encrypt_drawing(key, values, seed, noise, scratch, out)
+    }
+
+    /// Encrypts with errors from any source.
+    pub(crate) fn encrypt_drawing(
+        &self,
+        key: &SecretKey,
+        values: &[i64],
+        seed: &[u8; SEED_BYTES],
+        noise: &mut impl Draw,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
@@ -318,7 +338,7 @@ impl Ring {
         &self,
         key: &SecretKey,
         seed: &[u8; SEED_BYTES],
-        noise: &mut Stream,
+        noise: &mut impl Draw,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) {

@@ -61,7 +61,11 @@ fn check<I: DeserializeOwned>(
             compare("output", &expected, &found)
         }
         (None, Some(expected), Err(code)) if name.starts_with("bad_") => {
-            if code.name() == expected { Ok(()) } else { Err(format!("{} where {expected} is due", code.name())) }
+            if code.name() == expected {
+                Ok(())
+            } else {
+                Err(format!("{} where {expected} is due", code.name()))
+            }
         }
         (Some(_), None, Err(code)) => Err(format!("refused with {}", code.name())),
         (None, Some(expected), Ok(found)) => Err(format!("not refused with {expected}, but {}", cut(&found))),
