@@ -8,7 +8,8 @@ use std::process::ExitCode;
 /// A result of a command.
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// Exit codes of the command: 1 job failed, 2 usage or configuration, 3 peer unreachable, 4 refused, 5 data, 70 internal.
+/// Exit codes of the command: 1 job failed, 2 usage or configuration, 3 peer unreachable, 4 refused, 5 data, 70
+/// internal.
 pub fn exit_number(code: Code) -> u8 {
     match code {
         Code::PortTaken | Code::Configuration | Code::Usage | Code::Disk => 2,

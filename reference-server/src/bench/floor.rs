@@ -50,8 +50,8 @@ pub struct Training<'a> {
     pub sine_sets: Vec<u16>,
 }
 
-/// CPU seconds of training's ring-LWE operations, over all parties: encrypt, accumulate, answer, decrypt of slots; encrypt,
-/// expand, accumulate, answer, decrypt of column sums.
+/// CPU seconds of training's ring-LWE operations, over all parties: encrypt, accumulate, answer, decrypt of slots;
+/// encrypt, expand, accumulate, answer, decrypt of column sums.
 pub fn train(job: &Training<'_>, backend: Backend) -> Result<f64> {
     let blocks = (job.rows as usize).div_ceil(N) as f64;
     let slots = [SlotCosts::measure(Set::S, backend)?, SlotCosts::measure(Set::SCoarse, backend)?];

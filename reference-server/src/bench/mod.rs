@@ -8,12 +8,15 @@ use crate::demo::parties::{self, Party, PartyInput, Reading, Waiver};
 use crate::demo::until_stopped;
 use crate::failure::{self, Result};
 use crate::progress::Progress;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, value_parser};
 use hefu::{Code, Collaborator, Failure, JobPlan, Matches, Missing, Report};
 use hefu_he::Backend;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use tables::Table;
+
+/// Most rows of a generated table: what a node accepts unless it is configured otherwise.
+const MOST_ROWS: u64 = 5_000_000;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -33,7 +36,7 @@ pub enum BenchCommand {
 #[derive(Debug, Args)]
 pub struct AlignArgs {
     /// Rows of each party.
-    #[arg(long, value_name = "N", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..=5_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 30_000, value_parser = value_parser!(u64).range(1..=MOST_ROWS))]
     rows: u64,
     /// Share of the rows that both have.
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
@@ -43,13 +46,13 @@ pub struct AlignArgs {
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// Rows of each party, all in common; 70 % of them train.
-    #[arg(long, value_name = "N", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(20..=5_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 30_000, value_parser = value_parser!(u64).range(20..=MOST_ROWS))]
     rows: u64,
     /// Columns of all parties together.
     #[arg(long, value_name = "N", default_value_t = 23)]
     columns: usize,
     /// Parties, the bank included.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=20))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u8).range(2..=20))]
     parties: u8,
 }
 

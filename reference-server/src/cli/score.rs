@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
   hefu score applicants.csv --model a0b1c2d3e4f5061728394a5b6c7d8e9f --key uscc \\
       --with tax=tax-2026 --with power=power-2026 --out scores.csv --config bank.toml
 
-The file needs the key and the model's own columns of this party; other columns are ignored. The applicants are published
-at this node as the dataset `applicants`, replaced at every run. Only the model's owner gets an answer.")]
+The file needs the key and the model's own columns of this party; other columns are ignored. The applicants are
+published at this node as the dataset `applicants`, replaced at every run. Only the model's owner gets an answer.")]
 pub struct ScoreArgs {
     /// The applicants, CSV.
     #[arg(value_name = "FILE")]
@@ -77,11 +77,16 @@ fn parse_purpose(word: &str) -> std::result::Result<Purpose, String> {
 const APPLICANTS: &str = "applicants";
 
 pub async fn run(args: ScoreArgs, screen: Screen) -> Result<()> {
+    let file = args.file.clone();
+    score(args, screen).await.map_err(|failure| in_file(failure, &file))
+}
+
+async fn score(args: ScoreArgs, screen: Screen) -> Result<()> {
     let with = args.with.iter().map(|text| collaborator(text)).collect::<Result<Vec<_>>>()?;
     let node = Node::connect(&args.config.config).await?;
     let dataset = Dataset::csv(&args.file)?.name(APPLICANTS).key(args.key);
     let dataset = dataset.key_format(args.key_format.into()).missing(args.missing.into());
-    let published = node.publish(dataset).await.map_err(|e| in_file(e.into(), &args.file))?;
+    let published = node.publish(dataset).await?;
     let mut plan = JobPlan::score(published.name.as_str(), args.model, with);
     plan.join = args.join.into();
     plan.missing = args.missing.into();

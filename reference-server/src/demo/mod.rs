@@ -29,8 +29,8 @@ const BANK: &str = "bank";
   hefu demo --bank loans.csv --agency tax=tax.csv --agency power=power.csv --key uscc --label default_12m
   hefu demo --bank loans.csv --agency tax=tax.csv --key id --label y --join left --missing mean --report out --json
 
-Every party runs as a process of its own on loopback, with throw-away keys and mutual TLS. The operator of the demo reads
-each node's part of the model on that node's control side to print it; none of it crosses the interconnect.")]
+Every party runs as a process of its own on loopback, with throw-away keys and mutual TLS. The operator of the demo
+reads each node's part of the model on that node's control side to print it; none of it crosses the interconnect.")]
 pub struct DemoArgs {
     /// The bank's rows: key, label and feature columns, CSV.
     #[arg(long, value_name = "FILE", requires_all = ["agency", "key", "label"])]

@@ -81,7 +81,8 @@ fn configure(folder: &Path, input: &PartyInput, id: &PartyId, initiator: &PartyI
     );
     if initiator != id || waiver == Waiver::Everything {
         text.push_str(&format!(
-            "[[allow]]\nparty = \"{initiator}\"\ndataset = \"{}\"\npurpose = \"origination\"\noutputs = [\"model\", \"score\"]\n",
+            "[[allow]]\nparty = \"{initiator}\"\ndataset = \"{}\"\n\
+             purpose = \"origination\"\noutputs = [\"model\", \"score\"]\n",
             input.alias
         ));
     }

@@ -33,18 +33,21 @@ const FACTS: [(&str, &str); 20] = [
         "每次评估中自己的梯度：至多 # × 自己的列数",
     ),
     (
-        "the number of columns and the bound of every party, the sum of all parties' scalars of every evaluation, and the \
+        "the number of columns and the bound of every party, the sum of all parties' scalars of every \
+         evaluation, and the \
          joint score of every test row",
         "各方的列数与预测值上界、每次评估各方标量之和，以及每个测试样本的联合评分",
     ),
     (
-        "the number of columns and the bound of every party, the other party's scalars of every evaluation, and the joint \
+        "the number of columns and the bound of every party, the other party's scalars of every evaluation, and \
+         the joint \
          score of every test row, hence the other party's part of it",
         "各方的列数与预测值上界、每次评估中对方的标量，以及每个测试样本的联合评分，由此可得其中对方的部分",
     ),
     ("nothing of predictors, labels or residuals of any row", "不得知任何样本的预测值、标签或残差"),
     (
-        "of what encrypted answers hide, at most a statistical distance of #^# (for # rows, # evaluations and # columns of \
+        "of what encrypted answers hide, at most a statistical distance of #^# (for # rows, # evaluations and # \
+         columns of \
          all parties together)",
         "对加密应答所隐藏的内容，至多得到 #^# 的统计距离（按 # 行、# 次评估、各方合计 # 列）",
     ),
@@ -53,12 +56,14 @@ const FACTS: [(&str, &str); 20] = [
         "每个训练样本的残差，由此可得各方预测值之和",
     ),
     (
-        "the residual of every training row, hence the sum of all predictors of it, hence the remaining party's predictor \
+        "the residual of every training row, hence the sum of all predictors of it, hence the remaining party's \
+         predictor \
          of it",
         "每个训练样本的残差，由此可得各方预测值之和，进而得到其余一方的预测值",
     ),
     (
-        "the residual of every training row, hence the sum of all predictors of it, hence the sum of the remaining parties' \
+        "the residual of every training row, hence the sum of all predictors of it, hence the sum of the \
+         remaining parties' \
          predictors of it",
         "每个训练样本的残差，由此可得各方预测值之和，进而得到其余各方预测值之和",
     ),
@@ -77,9 +82,11 @@ const FACTS: [(&str, &str); 20] = [
         "发起方的主键数量、自己的 # 个主键中哪些为各方共有，以及其中哪些是测试样本",
     ),
     (
-        "the initiator's number of keys, and which of its own # keys the initiator has; which of these are test rows. A \
+        "the initiator's number of keys, and which of its own # keys the initiator has; which of these are test \
+         rows. A \
          party that covers every enterprise learns the initiator's list",
-        "发起方的主键数量、自己的 # 个主键中哪些为发起方拥有，以及其中哪些是测试样本。覆盖全部企业的一方将得知发起方名单",
+        "发起方的主键数量、自己的 # 个主键中哪些为发起方拥有，以及其中哪些是测试样本。\
+         覆盖全部企业的一方将得知发起方名单",
     ),
     ("One row has more than #/# of the leverage of this column.", "该列中某一行的杠杆值超过 #/#。"),
 ];

@@ -1,6 +1,7 @@
 //! The report of a run: one HTML file with everything inside, for a risk modeller and for an agency's officer.
 mod facts;
 mod figures;
+mod method;
 mod parties;
 mod plot;
 mod sections;
@@ -26,13 +27,14 @@ pub fn render(outcome: &Outcome, language: Language) -> String {
         sections::rows(outcome),
         sections::learned(outcome),
         sections::cost(outcome),
-        sections::method(outcome),
+        method::method(outcome),
     ]
     .concat();
     format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <meta name=\"color-scheme\" content=\"light \
+          dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
          <body>\n<div class=\"switch\" role=\"radiogroup\" aria-label=\"Language\">\
          <label><input type=\"radio\" name=\"lang\" id=\"lang-en\" {en}><span>English</span></label>\
          <label><input type=\"radio\" name=\"lang\" id=\"lang-zh\" {zh}><span>中文</span></label></div>\n\

@@ -99,7 +99,8 @@ impl Plot {
         let title = escape(title);
         let _ = write!(
             self.body,
-            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"1.5\"><title>{title}</title></rect>",
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"1.5\">\
+             <title>{title}</title></rect>",
             width.max(0.0),
             height.max(0.0)
         );

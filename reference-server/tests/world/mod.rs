@@ -233,7 +233,8 @@ impl Home {
 /// An `[[allow]]` entry for the bank.
 pub fn allow(dataset: &str) -> String {
     format!(
-        "[[allow]]\nparty = \"{BANK}\"\ndataset = \"{dataset}\"\npurpose = \"origination\"\noutputs = [\"model\", \"score\"]\n"
+        "[[allow]]\nparty = \"{BANK}\"\ndataset = \"{dataset}\"\n\
+         purpose = \"origination\"\noutputs = [\"model\", \"score\"]\n"
     )
 }
 

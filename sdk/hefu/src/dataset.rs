@@ -36,7 +36,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// A CSV file with a header line, named like the file without its extension; what cannot stand in a name becomes `-`.
+    /// A CSV file with a header line, named like the file without its extension; what cannot stand in a name becomes
+    /// `-`.
     ///
     /// # Errors
     /// `Misuse` with `BAD_FILE` where the file cannot be opened.

@@ -161,8 +161,8 @@ impl Node {
 
     /// Matches one's own rows with the named parties', privately: how many enterprises all have, before anybody trains.
     ///
-    /// Keys of a matching are bound to its session, so the job that [`Aligned::train`] starts matches anew under its own
-    /// session as its first stage; the counts are the same unless a party publishes other rows in between.
+    /// Keys of a matching are bound to its session, so the job that [`Aligned::train`] starts matches anew under its
+    /// own session as its first stage; the counts are the same unless a party publishes other rows in between.
     ///
     /// # Errors
     /// `Node` with `UNKNOWN_PARTY` where the node does not trust one of them; `Job`, such as `NOT_ALLOWED` or
