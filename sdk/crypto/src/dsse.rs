@@ -51,7 +51,8 @@ fn parse(envelope: &[u8], payload_type: &str) -> Result<(Envelope, Vec<u8>), Err
 /// Verifies an envelope under a public key, then answers the payload (CONV-4, CONV-6, CONV-10).
 ///
 /// # Errors
-/// `MalformedDocument` where it is no envelope, of another type, or has not one signature; `BadSignature` where that does not verify.
+/// `MalformedDocument` where it is no envelope, of another type, or has not one signature; `BadSignature` where that
+/// does not verify.
 pub fn open(envelope: &[u8], payload_type: &str, public: &[u8; 32]) -> Result<Vec<u8>, Error> {
     let (envelope, payload) = parse(envelope, payload_type)?;
     let message = encode(payload_type, &payload);

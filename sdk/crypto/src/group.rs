@@ -53,7 +53,8 @@ impl Blinder {
         Self::of(if scalar == Scalar::ZERO { Scalar::ONE } else { scalar })
     }
 
-    /// The blinder of a given scalar, 32 bytes least significant first: for test vectors. A session draws its own (ALIGN-5).
+    /// The blinder of a given scalar, 32 bytes least significant first: for test vectors. A session draws its own
+    /// (ALIGN-5).
     ///
     /// # Errors
     /// `BadElement` where it is zero or not below the group's order.

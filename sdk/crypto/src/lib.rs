@@ -3,7 +3,8 @@
 //! Every primitive comes from a reviewed crate; this crate fixes how Hefu calls it (`spec/conventions.md`,
 //! `spec/session.md`, `spec/align.md`). No clock, no file, no system randomness: randomness arrives as a [`Seed`].
 //!
-//! Suite INTL is what is here. The registry holds a second number for suite GM; its primitives come as a sibling of each module.
+//! Suite INTL is what is here. The registry holds a second number for suite GM; its primitives come as a sibling of
+//! each module.
 mod agree;
 #[cfg(test)]
 #[path = "../../core/tests/vectors/case.rs"]

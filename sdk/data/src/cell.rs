@@ -2,7 +2,8 @@
 
 /// A decimal number as `f64`: `[+-] digits [. digits] [e [+-] digits]`, digits on at least one side of the point.
 ///
-/// `None` for anything else (empty, NaN, infinity, hexadecimal, separators of thousands), and beyond the range of `f64`.
+/// `None` for anything else (empty, NaN, infinity, hexadecimal, separators of thousands), and beyond the range of
+/// `f64`.
 pub fn parse_decimal(text: &str) -> Option<f64> {
     if text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E')) {
         text.parse::<f64>().ok().filter(|v| v.is_finite())

@@ -1,15 +1,16 @@
 //! The job's noise, computed before it starts (spec/ringlwe.md, section 7).
 //!
-//! *Statistical distance.* The flood has to hide what depends on the evaluator's multipliers: in one coefficient of a slot
-//! answer, X = Σ_k (P_k·(e_k − ρ_k)), with 2K multiplier polynomials P_k of coefficients at most t/2, the owner's errors
-//! e_k of variance 21/2, and the rounding residues ρ_k of scaled messages in (−½, ½], taken, as is usual, as independent
-//! and uniform: variance 1/12. Hence σ(X) ≤ √(2K·N·(21/2 + 1/12))·t/2 for *any* multipliers. A flood uniform in
-//! [−2^f, 2^f) shifted by X is within E|X|/2^(f+1) ≤ σ(X)/2^(f+1) of one that is not, also for an owner who knows its own
-//! errors, since the bound is an average over them; distances add over coefficients. No tail factor enters. In set G, one
-//! coefficient a scalar, σ(X) ≤ √(21/2 + 1/12)·‖m‖₂ with ‖m‖₂ ≤ 2^33.5 checked.
+//! *Statistical distance.* The flood has to hide what depends on the evaluator's multipliers: in one coefficient of a
+//! slot answer, X = Σ_k (P_k·(e_k − ρ_k)), with 2K multiplier polynomials P_k of coefficients at most t/2, the owner's
+//! errors e_k of variance 21/2, and the rounding residues ρ_k of scaled messages in (−½, ½], taken, as is usual, as
+//! independent and uniform: variance 1/12. Hence σ(X) ≤ √(2K·N·(21/2 + 1/12))·t/2 for *any* multipliers. A flood
+//! uniform in [−2^f, 2^f) shifted by X is within E|X|/2^(f+1) ≤ σ(X)/2^(f+1) of one that is not, also for an owner who
+//! knows its own errors, since the bound is an average over them; distances add over coefficients. No tail factor
+//! enters. In set G, one coefficient a scalar, σ(X) ≤ √(21/2 + 1/12)·‖m‖₂ with ‖m‖₂ ≤ 2^33.5 checked.
 //!
-//! *Failure.* Correctness rests on bounds that hold for every choice of randomness (errors at most 21, ternary values at
-//! most 1), so within them decryption cannot fail. A slot that wraps modulo t is no failure: it is seen and repeated.
+//! *Failure.* Correctness rests on bounds that hold for every choice of randomness (errors at most 21, ternary values
+//! at most 1), so within them decryption cannot fail. A slot that wraps modulo t is no failure: it is seen and
+//! repeated.
 use crate::modular::Prime;
 use crate::parameters::KEPT;
 use crate::{Error, N, Set};

@@ -1,7 +1,7 @@
 //! Arithmetic modulo primes below 2^50, and constants with a precomputed quotient.
 //!
-//! Every kernel uses the same lazy product: for x below 2^52, `x·w − ⌊x·w′/2^52⌋·p` with w′ = ⌊2^52·w/p⌋, which lies
-//! in [0, 2p) (Shoup; Harvey, "Faster arithmetic for number-theoretic transforms", 2014). Both backends compute the very
+//! Every kernel uses the same lazy product: for x below 2^52, `x·w − ⌊x·w′/2^52⌋·p` with w′ = ⌊2^52·w/p⌋, which lies in
+//! [0, 2p) (Shoup; Harvey, "Faster arithmetic for number-theoretic transforms", 2014). Both backends compute the very
 //! same integers.
 use crate::N;
 

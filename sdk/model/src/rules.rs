@@ -13,7 +13,8 @@ pub fn check_rows(rows: usize, columns: usize, max_evaluations: u32) -> Result<(
 
 /// VLR-3: every column takes another than its most frequent value in at least max(50, ⌈n/100⌉) training rows.
 ///
-/// Only matched rows can be off it, n counts all; empty cells count as one value. `training` holds table positions or [`ABSENT`].
+/// Only matched rows can be off it, n counts all; empty cells count as one value. `training` holds table positions or
+/// [`ABSENT`].
 ///
 /// # Errors
 /// `RareValues` naming the first such column; `ShapeMismatch` for a position outside the table.

@@ -62,7 +62,8 @@ impl Symmetric {
 
     /// Adds to the diagonal what a Cholesky factorisation needs, usually nothing, and factors.
     ///
-    /// The addition starts at 10⁻¹² of the largest diagonal element and grows tenfold; a zero matrix becomes the identity.
+    /// The addition starts at 10⁻¹² of the largest diagonal element and grows tenfold; a zero matrix becomes the
+    /// identity.
     pub(crate) fn factor(&mut self) -> Cholesky {
         let largest = (0..self.size).map(|i| self.values[i * self.size + i].abs()).fold(0.0, f64::max);
         let mut jitter = if largest > 0.0 { largest * 1e-12 } else { 1.0 };

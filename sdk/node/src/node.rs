@@ -94,7 +94,8 @@ impl Node {
     /// at work with the same state folder follows.
     ///
     /// # Errors
-    /// `MALFORMED_DOCUMENT`, `BAD_SIGNATURE` (SESS-1); `CONFIGURATION` for a short name that is no word or taken; `DISK`.
+    /// `MALFORMED_DOCUMENT`, `BAD_SIGNATURE` (SESS-1); `CONFIGURATION` for a short name that is no word or taken;
+    /// `DISK`.
     pub fn trust(config: &NodeConfig, descriptor: &[u8], alias: &str) -> Result<String, Error> {
         let trust = Trust::open(&config.files.state);
         let own = std::fs::read(config.files.state.join("party.json")).ok();

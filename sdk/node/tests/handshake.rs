@@ -46,7 +46,8 @@ fn forged(urn: &str) -> Credentials {
     (vec![leaf.into(), issuer.der().clone()], PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap())
 }
 
-/// A connection with these credentials and one call on it: TLS 1.3 tells a client of a refusal only after its handshake.
+/// A connection with these credentials and one call on it: TLS 1.3 tells a client of a refusal only after its
+/// handshake.
 async fn attempt(to: &Party, credentials: Option<Credentials>) -> Result<Vec<String>, Status> {
     let (channel, _) = connect(careless_config(credentials), to.node.interconnect(), "localhost").await?;
     versions(&channel).await

@@ -108,7 +108,8 @@ pub struct Outgoing {
 
 /// A protocol role as a pure state machine: a transition consumes a state and answers the next one and what to send.
 ///
-/// Randomness was given when the machine was made, so a transition that is repeated from the same state sends the same bytes.
+/// Randomness was given when the machine was made, so a transition that is repeated from the same state sends the same
+/// bytes.
 pub trait Machine: Sized {
     /// What the role ends with.
     type Output;

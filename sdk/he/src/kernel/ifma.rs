@@ -1,7 +1,7 @@
 //! The inner loops with AVX-512 IFMA.
 //!
-//! Arithmetic intrinsics are safe inside functions that enable their features; only loads and stores through pointers are
-//! not, and they are wrapped in [`load`], [`store`], [`load_packed`] and [`store_packed`], which take whole groups.
+//! Arithmetic intrinsics are safe inside functions that enable their features; only loads and stores through pointers
+//! are not, and they are wrapped in [`load`], [`store`], [`load_packed`] and [`store_packed`], which take whole groups.
 use super::{Flood, portable};
 use crate::convert::Projection;
 use crate::modular::{Factor, Prime};

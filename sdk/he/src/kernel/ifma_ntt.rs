@@ -102,7 +102,8 @@ kernels! {
         }
     }
 
-    /// Two stages on blocks of 4·`quarter` groups; twiddles of the wider stage begin at `wide`, of the narrower at `narrow`.
+    /// Two stages on blocks of 4·`quarter` groups; twiddles of the wider stage begin at `wide`, of the narrower at
+    /// `narrow`.
     fn middle_pass(data: &mut [Group], quarter: usize, tables: (&[Group], &[Group]), wide: usize, narrow: usize, m: Modulus) {
         for (i, block) in data.chunks_exact_mut(4 * quarter).enumerate() {
             let w = [

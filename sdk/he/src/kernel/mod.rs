@@ -1,7 +1,7 @@
 //! The inner loops, in two backends that compute the same integers.
 //!
-//! Polynomials are slices of N words (or of any multiple of 8) in lane order. Unless a kernel says otherwise, words that
-//! come in are below p and words that go out are below p.
+//! Polynomials are slices of N words (or of any multiple of 8) in lane order. Unless a kernel says otherwise, words
+//! that come in are below p and words that go out are below p.
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 #[cfg(target_arch = "x86_64")]
@@ -108,7 +108,8 @@ dispatch! {
         = portable | ifma;
     /// u·p0 and u·p1 into the pair accumulator.
     fn accumulate_key(sums: &mut [u64], u: &[u64], p0: &[u64], p1: &[u64]) = portable | ifma;
-    /// multiplier·a into the accumulator of 2 vectors a group; the sum over positions of multiplier·c comes back, mod p.
+    /// multiplier·a into the accumulator of 2 vectors a group; the sum over positions of multiplier·c comes back, mod
+    /// p.
     fn accumulate_sum(sums: &mut [u64], multiplier: &[u64], c: &[u64], a: &[u64], prime: &Prime) -> u64 = portable | ifma;
     /// The accumulator's value of `width` vectors a group, low half in vector `at`, high half in the next.
     fn reduce(sums: &[u64], width: usize, at: usize, prime: &Prime, out: &mut [u64]) = portable | ifma;

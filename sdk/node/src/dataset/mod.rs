@@ -31,7 +31,8 @@ impl Datasets {
     /// Copies and reads a file; answers what is remembered of it. Blocks.
     ///
     /// # Errors
-    /// Those of `hefu-data`, with their place; `CONFIGURATION` for a name that cannot be a file's; `TOO_MANY_ROWS`; `DISK`.
+    /// Those of `hefu-data`, with their place; `CONFIGURATION` for a name that cannot be a file's; `TOO_MANY_ROWS`;
+    /// `DISK`.
     pub(crate) fn publish(&self, publication: &Publication, max_rows: u32) -> Result<DatasetRecord, Error> {
         if !config::is_word(&publication.name) {
             return Err(Error::configuration("name", "1 to 64 letters, digits, - and _ are expected"));

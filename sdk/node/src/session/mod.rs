@@ -1,4 +1,5 @@
-//! Sessions that other parties opened at this node: OFFERED → CONFIRMED → OPEN → CLOSED or ABORTED (spec/session.md, section 7).
+//! Sessions that other parties opened at this node: OFFERED → CONFIRMED → OPEN → CLOSED or ABORTED (spec/session.md,
+//! section 7).
 use crate::channel::{Duplex, Stopper, Wiring};
 use crate::config::AllowEntry;
 use crate::store::DatasetRecord;
@@ -176,7 +177,8 @@ impl Registry {
     /// The session of an id, for the party of the connection.
     ///
     /// # Errors
-    /// `UNKNOWN_SESSION`; `WRONG_PARTY` for anybody but its initiator, citing `requirement`; `WRONG_STATE` after its end.
+    /// `UNKNOWN_SESSION`; `WRONG_PARTY` for anybody but its initiator, citing `requirement`; `WRONG_STATE` after its
+    /// end.
     pub(crate) fn find(
         &self,
         session: SessionId,

@@ -94,7 +94,8 @@ impl Basis {
         Ok(message(Rank::DESIGNATED, Kind::Basis, self.round, payload.finish()))
     }
 
-    /// Takes MASKED of the next block; answers y″ = y′ − 2^19·(2·label − 1) of its rows. `labels` are those of all training rows.
+    /// Takes MASKED of the next block; answers y″ = y′ − 2^19·(2·label − 1) of its rows. `labels` are those of all
+    /// training rows.
     pub(super) fn receive(&mut self, payload: &[u8], labels: &[u8]) -> Result<Vec<u64>, Error> {
         let from = Rank::DESIGNATED;
         let mut reader = Reader::new(payload);

@@ -1,4 +1,5 @@
-//! SCALARS: the inner products that the optimiser needs, under pairwise masks from three parties on (vlr.md, section 8).
+//! SCALARS: the inner products that the optimiser needs, under pairwise masks from three parties on (vlr.md, section
+//! 8).
 use super::party::Party;
 use super::share::add_stream;
 use crate::Error;

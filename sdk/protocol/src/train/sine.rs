@@ -85,8 +85,8 @@ impl Sine {
         sine_sets().iter().find(|set| set.id == id)
     }
 
-    /// The narrowest set of a grade whose range reaches `bound`; a fine one in place of a medium one where the column of
-    /// ones would not see every wrap (VLR-15).
+    /// The narrowest set of a grade whose range reaches `bound`; a fine one in place of a medium one where the column
+    /// of ones would not see every wrap (VLR-15).
     pub(super) fn choose(grade: Grade, rows: usize, bound: u64) -> Option<&'static Sine> {
         let grade = if grade == Grade::Medium && rows > MEDIUM_ROWS { Grade::Fine } else { grade };
         sine_sets()
