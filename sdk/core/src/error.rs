@@ -222,6 +222,8 @@ codes! {
     BadFile = 6016, "BAD_FILE", Never, Job;
     /// The data lack a column that the model needs.
     ModelMismatch = 6017, "MODEL_MISMATCH", Never, Job;
+    /// One row has more than 1/50 of the leverage of a column.
+    HighLeverage = 6018, "HIGH_LEVERAGE", After, Job;
     /// A message exceeds the negotiated size.
     MessageTooLarge = 7001, "MESSAGE_TOO_LARGE", Never, Session;
     /// The node runs its maximum of jobs.

@@ -470,6 +470,13 @@ const TEXTS: [Row; 69] = [
         "请使用包含模型各列的文件。",
     ),
     (
+        Code::HighLeverage,
+        "One row has more than 1/50 of the leverage of a column.",
+        "某一行在某列上的杠杆值超过五十分之一。",
+        "A warning. Cut the column's extreme values: the joint gradient tells most about such a row.",
+        "警告。请截断该列的极端值:联合梯度对这样的行透露最多。",
+    ),
+    (
         Code::MessageTooLarge,
         "A message exceeds the negotiated size.",
         "消息超过协商的大小。",

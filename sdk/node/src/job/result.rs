@@ -162,7 +162,7 @@ pub(crate) fn separable_warning(alone: &Alone, trained: &Trained) -> Option<Valu
 pub(crate) fn leverage_warnings(training: &Columns) -> Vec<Value> {
     let warn = |column: usize| {
         json!({
-            "code": Code::RareValues.number(), "name": "HIGH_LEVERAGE", "column": training.name(column),
+            "code": Code::HighLeverage.number(), "name": Code::HighLeverage.name(), "column": training.name(column),
             "cause": "One row has more than 1/50 of the leverage of this column.",
         })
     };
