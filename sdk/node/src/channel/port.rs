@@ -36,11 +36,16 @@ impl Wiring {
     }
 }
 
+/// How long the last words of a session may take, in either direction.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 struct Outlet {
     sealer: Sealer,
     sink: Sink,
     /// The rank at the other end of the link: the receiver, or the initiator that relays.
     link: Rank,
+    /// A message was sealed and not wholly handed over: nothing that is sealed after it can be read.
+    is_broken: bool,
 }
 
 /// One party's end of a session.
@@ -70,7 +75,7 @@ impl Port {
             let link = links.iter().find(|link| !is_initiator || link.peer == rank);
             let Some(link) = link else { continue };
             let sealer = wiring.keys.sealer(rank, wiring.limits.max_chunk);
-            outlets[rank.index()] = Some(Outlet { sealer, sink: link.sink.clone(), link: link.peer });
+            outlets[rank.index()] = Some(Outlet { sealer, sink: link.sink.clone(), link: link.peer, is_broken: false });
             if is_initiator {
                 relays[rank.index()] = Some(link.sink.clone());
             }
@@ -136,9 +141,13 @@ impl Port {
         let outlet = outlet.ok_or_else(|| Fault::because(Code::Internal, "a message has no receiver"))?;
         let frames = outlet.sealer.seal(&outgoing.message).map_err(|e| blame(&e, &parties))?;
         let (sink, link) = (outlet.sink.clone(), outlet.link);
+        outlet.is_broken = true;
         for frame in frames {
             let frame = Frame { header: Bytes::from(frame.header), body: Bytes::from(frame.body) };
             self.push(&sink, link, frame).await?;
+        }
+        if let Some(Some(outlet)) = self.outlets.get_mut(outgoing.to.index()) {
+            outlet.is_broken = false;
         }
         Ok(())
     }
@@ -150,7 +159,7 @@ impl Port {
                 biased;
                 fault = stopped(&mut self.stop) => return Err(fault),
                 permit = sink.reserve() => {
-                    let permit = permit.map_err(|_| Fault::new(Code::LinkCut).by(&self.wiring.party(link)))?;
+                    let Ok(permit) = permit else { return Err(self.why_ended(link).await) };
                     self.traffic.count_sent(&frame);
                     permit.send(Ok(frame));
                     return Ok(());
@@ -162,6 +171,12 @@ impl Port {
                 () = sleep_until(deadline) => return Err(Fault::new(Code::PeerSlow).by(&self.wiring.party(link)).citing("FRAME-12")),
             }
         }
+    }
+
+    /// Why a link takes no more frames: what its reader says, which may be on its way.
+    async fn why_ended(&mut self, link: Rank) -> Fault {
+        let cut = Fault::new(Code::LinkCut).by(&self.wiring.party(link));
+        tokio::time::timeout(LAST_WORDS, self.ended()).await.ok().flatten().unwrap_or(cut)
     }
 
     /// The next message of a stage.
@@ -259,7 +274,7 @@ impl Port {
     pub(crate) async fn report(&mut self, fault: &Fault, stage: Stage) {
         let Some(Some(outlet)) = self.outlets.first_mut() else { return };
         let message = error_message(fault, stage);
-        let frames = outlet.sealer.seal(&message).unwrap_or_default();
+        let frames = if outlet.is_broken { Vec::new() } else { outlet.sealer.seal(&message).unwrap_or_default() };
         let sink = outlet.sink.clone();
         let tell = async {
             for frame in frames {
@@ -269,7 +284,7 @@ impl Port {
             }
             sink.send(Err(fault.clone())).await
         };
-        let _ = tokio::time::timeout(Duration::from_secs(2), tell).await;
+        let _ = tokio::time::timeout(LAST_WORDS, tell).await;
     }
 }
 

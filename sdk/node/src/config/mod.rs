@@ -203,7 +203,7 @@ pub(crate) fn default_alias(party: &PartyId) -> String {
 fn key_of(text: &str, error: &toml::de::Error) -> String {
     let missing = error.message().strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
     let Some((name, _)) = missing else { return key_at(text, error.span()) };
-    match error.span().filter(|span| span.end < text.trim_end().len()) {
+    match error.span().filter(|span| !span.is_empty()) {
         Some(span) => format!("{}.{name}", key_at(text, Some(span))),
         None => name.to_owned(),
     }

@@ -21,8 +21,11 @@ use hefu_protocol::align::{self, AlignPlan};
 use hefu_protocol::{score, train};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+
+/// How long an Abort may come after the stream that it explains.
+const ABORT_GRACE: Duration = Duration::from_millis(500);
 
 /// Runs the job of a session to its end.
 pub(crate) async fn collaborate(shared: Arc<Shared>, held: Arc<Held>, events: SessionEvents, slot: JobSlot) {
@@ -130,6 +133,10 @@ impl Collaboration {
             Ok(finished) => self.closing(&mut events, &mut port).await.map(|answer| (finished, answer)),
             Err(fault) => Err(fault),
         };
+        let closing = match closing {
+            Err(fault) if fault.code == Code::LinkCut => Err(self.last_words().await.unwrap_or(fault)),
+            closing => closing,
+        };
         match closing {
             Ok((finished, answer)) => (self.finalise(finished, result).await, Some(answer)),
             Err(fault) => {
@@ -140,6 +147,12 @@ impl Collaboration {
                 (Err(fault), None)
             }
         }
+    }
+
+    /// What the initiator's Abort says, which may arrive just after its stream is gone.
+    async fn last_words(&self) -> Option<Fault> {
+        let mut stop = self.held.stopper.watch();
+        tokio::time::timeout(ABORT_GRACE, stopped(&mut stop)).await.ok()
     }
 
     /// Waits for the stream of the session.

@@ -131,11 +131,18 @@ impl Conduct {
             fault = stopped(&mut stop) => return Err(fault),
         };
         self.shared.log(&format!("job {}: connected, {}", self.job, invitation.group()));
-        let outcome = self.hold_session(live, traffic, &invitation, table, started).await;
-        if let Err(fault) = &outcome {
-            invitation.abort(fault).await;
+        let mut stop = live.stopper.watch();
+        let opened = tokio::select! {
+            opened = invitation.negotiate(&self.shared, &self.plan, self.job) => opened,
+            fault = stopped(&mut stop) => Err(fault),
+        };
+        match opened {
+            Ok(opened) => self.hold_session(live, traffic, &invitation, opened, table, started).await,
+            Err(fault) => {
+                invitation.abort(&fault).await;
+                Err(fault)
+            }
         }
-        outcome
     }
 
     async fn load(&self) -> Result<Table, Fault> {
@@ -152,20 +159,16 @@ impl Conduct {
         .await
     }
 
-    /// From offer to Close; the caller aborts on a fault.
+    /// From the first frame to Close, or to Abort.
     async fn hold_session(
         &self,
         live: &Arc<LiveJob>,
         traffic: &Arc<Traffic>,
         invitation: &Invitation,
+        opened: Opened,
         table: Table,
         started: Instant,
     ) -> Result<Success, Fault> {
-        let mut stop = live.stopper.watch();
-        let opened: Opened = tokio::select! {
-            opened = invitation.negotiate(&self.shared, &self.plan, self.job) => opened?,
-            fault = stopped(&mut stop) => return Err(fault),
-        };
         let port = Port::open(opened.wiring, opened.duplexes, traffic.clone(), &live.stopper);
         let driver = Driver::new(port, Handle::current(), live.observer(traffic.clone()));
         let (work, group) = (self.clone(), invitation.group().to_owned());
@@ -176,11 +179,16 @@ impl Conduct {
             Some(part) => work.score(driver, &table, &seed, part, &group, started),
         })
         .await?;
-        let finished = outcome?;
-        live.stopper.fault().map_or(Ok(()), Err)?;
-        invitation.close().await?;
-        // The streams stay open until every collaborator has closed.
+        let outcome = match (outcome, live.stopper.fault()) {
+            (Ok(finished), None) => invitation.close().await.map(|()| finished),
+            (Ok(_), Some(fault)) | (Err(fault), _) => Err(fault),
+        };
+        if let Err(fault) = &outcome {
+            invitation.abort(fault).await;
+        }
+        // The streams stay open until every collaborator knows how the session ends.
         drop(driver);
+        let finished = outcome?;
         if let Some(part) = finished.part {
             let models = self.shared.models();
             store::call(&self.shared.store, move |store| part.save(&models, store)).await?;

@@ -94,57 +94,29 @@ impl Party {
 
     /// Trusts another party under its alias.
     pub async fn trust(&mut self, other: &Party) {
-        let request =
-            proto::TrustPartyRequest { descriptor: other.node.descriptor().to_vec(), alias: other.alias.clone() };
-        self.control.nodes.trust_party(request).await.unwrap();
+        self.control.trust(other.node.descriptor(), &other.alias).await;
     }
 
     /// Writes a CSV file and publishes it under a name.
     pub async fn publish(&mut self, name: &str, csv: &str, label: &str) -> Result<proto::Dataset, tonic::Status> {
         let path = self.folder.path().join(format!("{name}-source.csv"));
-        std::fs::write(&path, csv).unwrap();
-        let request = proto::PublishDatasetRequest {
-            name: name.into(),
-            path: path.to_str().unwrap().into(),
-            key: "id".into(),
-            label: label.into(),
-            key_format: "text".into(),
-            missing: "error".into(),
-        };
-        self.control.datasets.publish_dataset(request).await.map(|r| r.into_inner().dataset.unwrap())
+        self.control.publish(&path, name, csv, label).await
     }
 
     pub async fn submit(&mut self, job: serde_json::Value) -> Result<String, tonic::Status> {
-        let request = proto::SubmitJobRequest { job_json: job.to_string() };
-        self.control.jobs.submit_job(request).await.map(|r| r.into_inner().job)
+        self.control.submit(job).await
     }
 
-    /// Follows a job to its end.
     pub async fn wait(&mut self, job: &str) -> proto::Job {
-        let request = proto::WatchJobRequest { job: job.into() };
-        let mut stream = self.control.jobs.watch_job(request).await.unwrap().into_inner();
-        let mut last = None;
-        while let Some(message) = stream.message().await.unwrap() {
-            last = message.job;
-        }
-        last.unwrap()
+        self.control.wait(job).await
     }
 
-    /// Waits until this party knows a job and it has ended.
     pub async fn wait_as_collaborator(&mut self, job: &str) -> proto::Job {
-        loop {
-            let request = proto::GetJobRequest { job: job.into() };
-            if self.control.jobs.get_job(request).await.is_ok() {
-                return self.wait(job).await;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        self.control.wait_as_collaborator(job).await
     }
 
     pub async fn result(&mut self, job: &str) -> serde_json::Value {
-        let request = proto::GetResultRequest { job: job.into() };
-        let json = self.control.jobs.get_result(request).await.unwrap().into_inner().result_json;
-        serde_json::from_str(&json).unwrap()
+        self.control.result(job).await
     }
 
     pub async fn models(&mut self) -> Vec<String> {
@@ -175,6 +147,72 @@ impl Control {
             jobs: JobServiceClient::new(channel.clone()),
             models: ModelServiceClient::new(channel),
         }
+    }
+
+    pub async fn trust(&mut self, descriptor: &[u8], alias: &str) {
+        let request = proto::TrustPartyRequest { descriptor: descriptor.to_vec(), alias: alias.into() };
+        self.nodes.trust_party(request).await.unwrap();
+    }
+
+    /// Writes a CSV file and publishes it under a name.
+    pub async fn publish(
+        &mut self,
+        path: &Path,
+        name: &str,
+        csv: &str,
+        label: &str,
+    ) -> Result<proto::Dataset, tonic::Status> {
+        std::fs::write(path, csv).unwrap();
+        let request = proto::PublishDatasetRequest {
+            name: name.into(),
+            path: path.to_str().unwrap().into(),
+            key: "id".into(),
+            label: label.into(),
+            key_format: "text".into(),
+            missing: "error".into(),
+        };
+        self.datasets.publish_dataset(request).await.map(|r| r.into_inner().dataset.unwrap())
+    }
+
+    pub async fn submit(&mut self, job: serde_json::Value) -> Result<String, tonic::Status> {
+        let request = proto::SubmitJobRequest { job_json: job.to_string() };
+        self.jobs.submit_job(request).await.map(|r| r.into_inner().job)
+    }
+
+    /// Follows a job to its end.
+    pub async fn wait(&mut self, job: &str) -> proto::Job {
+        self.wait_until(job, |_| false).await
+    }
+
+    /// Follows a job until a state is reached, or its end.
+    pub async fn wait_until(&mut self, job: &str, reached: impl Fn(&proto::Job) -> bool) -> proto::Job {
+        let request = proto::WatchJobRequest { job: job.into() };
+        let mut stream = self.jobs.watch_job(request).await.unwrap().into_inner();
+        let mut last = None;
+        while let Some(message) = stream.message().await.unwrap() {
+            last = message.job;
+            if last.as_ref().is_some_and(&reached) {
+                break;
+            }
+        }
+        last.unwrap()
+    }
+
+    /// Waits until this party knows a job and it has ended.
+    pub async fn wait_as_collaborator(&mut self, job: &str) -> proto::Job {
+        loop {
+            let request = proto::GetJobRequest { job: job.into() };
+            if self.jobs.get_job(request).await.is_ok() {
+                return self.wait(job).await;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn result(&mut self, job: &str) -> serde_json::Value {
+        let request = proto::GetResultRequest { job: job.into() };
+        let json = self.jobs.get_result(request).await.unwrap().into_inner().result_json;
+        serde_json::from_str(&json).unwrap()
     }
 }
 
