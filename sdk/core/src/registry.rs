@@ -40,7 +40,7 @@ const _: () = {
     }
 };
 
-const TEXTS: [Row; 69] = [
+const TEXTS: [Row; 70] = [
     (
         Code::PeerUnreachable,
         "The peer's node does not accept a connection.",
@@ -474,7 +474,7 @@ const TEXTS: [Row; 69] = [
         "One row has more than 1/50 of the leverage of a column.",
         "某一行在某列上的杠杆值超过五十分之一。",
         "A warning. Cut the column's extreme values: the joint gradient tells most about such a row.",
-        "警告。请截断该列的极端值:联合梯度对这样的行透露最多。",
+        "警告。请截断该列的极端值：联合梯度对这样的行透露最多。",
     ),
     (
         Code::MessageTooLarge,
