@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use std::fmt;
 
 /// The accepted evaluation in which the metric takes local weights.
-const REFRESH: usize = 2;
+pub(crate) const REFRESH: usize = 2;
 /// Scale of the integer columns, 2^22.
 const FIXED: f64 = 4_194_304.0;
 /// Scalars stay below this in magnitude (VLR-11).
@@ -182,12 +182,14 @@ impl Block {
             self.directions.push(self.factor.solve(last));
         }
         let scalars = self.scalars();
-        if scalars.iter().all(|s| s.abs() < SCALAR_LIMIT) { Ok(scalars) } else { Err(Error::ScalarTooLarge) }
+        check_scalars(&scalars)?;
+        Ok(scalars)
     }
 
     /// Takes the last accepted evaluation back, because another party's share wrapped (section 7). The point stays.
     ///
-    /// Accepting the repetition makes the same scalars as if the first had never been: a refreshed metric is refreshed again.
+    /// Accepting the repetition makes the same scalars as if the first had never been: a refreshed metric is refreshed
+    /// again.
     pub fn retract(&mut self) {
         self.points.pop();
         self.gradients.pop();
@@ -262,6 +264,11 @@ pub fn scalar_count(e: usize) -> usize {
     if e == REFRESH { 21 } else { 4 * e + 3 }
 }
 
+/// Refuses scalars that leave their fixed-point range (VLR-11).
+fn check_scalars(scalars: &[f64]) -> Result<(), Error> {
+    if scalars.iter().all(|s| s.abs() < SCALAR_LIMIT) { Ok(()) } else { Err(Error::ScalarTooLarge) }
+}
+
 /// ⌊2^64·z/P⌋ modulo 2^64.
 pub fn phase(z: f64, period: f64) -> u64 {
     const TURN: f64 = 18_446_744_073_709_551_616.0;
@@ -331,3 +338,6 @@ fn local_weights(z: &[f64], mean: f64) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "../tests/vectors/block.rs"]
+mod vectors;

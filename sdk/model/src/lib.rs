@@ -4,6 +4,9 @@
 //! No clock, no files, no randomness: the same input gives the same output at any number of threads.
 //! Columns are dense `f64`, one after the other; an empty cell is a NaN. Terms are those of `spec/vlr.md`.
 pub mod block;
+#[cfg(test)]
+#[path = "../../core/tests/vectors/case.rs"]
+mod case;
 mod columns;
 mod error;
 pub mod logistic;
