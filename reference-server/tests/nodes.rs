@@ -49,6 +49,10 @@ fn a_job_outside_the_entries_is_refused() {
     let error = trio.bank.hefu(&["job", "submit", "job.toml", "--watch"]).error(4, "NOT_ALLOWED");
     assert_eq!(error["party"], BANK, "the party that lacks the right");
     assert!(error["cause"].as_str().unwrap().contains("Refused by uscc:11440300YY"), "{error}");
+    let config = trio.bank.config.to_str().unwrap();
+    let prose = world::hefu(&trio.bank.folder, &["job", "submit", "job.toml", "--watch", "--config", config]);
+    assert!(prose.code == 4 && prose.stderr.contains(&format!("party: bank ({BANK})")), "{}", prose.stderr);
+    assert!(prose.stderr.contains("Refused by tax.") || prose.stderr.contains("Refused by power."), "{}", prose.stderr);
     trio.job_file(&TRAIN.replace("dataset = \"tax\"", "dataset = \"secret\""));
     trio.bank.hefu(&["job", "submit", "job.toml", "--watch"]).error(4, "NOT_ALLOWED");
     trio.job_file(&TRAIN.replace("party = \"tax\"", "party = \"water\""));

@@ -1,6 +1,6 @@
 //! `hefu job submit|watch|show|list|cancel`.
 use super::screen::columns;
-use super::{ConfigArg, Screen};
+use super::{ConfigArg, Screen, with_alias};
 use crate::failure::{self, Result};
 use crate::progress::Progress;
 use clap::Subcommand;
@@ -69,12 +69,13 @@ pub async fn run(command: JobCommand, screen: Screen) -> Result<()> {
             let node = Node::connect(&config.config).await?;
             let job = node.submit(&plan).await?;
             if follow {
-                return watch(&job, screen).await;
+                return watch(&node, &job, screen).await;
             }
             screen.answer(&json!({"job": job.id()}), || job.id().to_owned());
         }
         JobCommand::Watch { id, config } => {
-            watch(&Node::connect(&config.config).await?.job(id), screen).await?;
+            let node = Node::connect(&config.config).await?;
+            watch(&node, &node.job(id), screen).await?;
         }
         JobCommand::Show { id, config } => {
             show(&Node::connect(&config.config).await?.job(id), screen).await?;
@@ -107,10 +108,10 @@ pub fn read_plan(file: &Path) -> Result<JobPlan> {
 }
 
 /// Follows a job to its end and prints its result.
-async fn watch(job: &Job, screen: Screen) -> Result<()> {
+async fn watch(node: &Node, job: &Job, screen: Screen) -> Result<()> {
     let mut progress = Progress::new(screen.language);
     let mut shown = false;
-    let status = job
+    let ended = job
         .finish(|status| {
             if !shown && !status.disclosure_json.is_empty() {
                 eprintln!("{}", status.disclosure());
@@ -118,9 +119,12 @@ async fn watch(job: &Job, screen: Screen) -> Result<()> {
             }
             progress.job(status);
         })
-        .await?;
+        .await;
     progress.finish();
-    print_result(job, &status, screen).await
+    match ended {
+        Ok(status) => print_result(job, &status, screen).await,
+        Err(error) => Err(with_alias(error.into(), node, screen).await),
+    }
 }
 
 async fn print_result(job: &Job, status: &JobStatus, screen: Screen) -> Result<()> {

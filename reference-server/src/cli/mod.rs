@@ -112,6 +112,21 @@ fn dispatch(command: Command, screen: Screen) -> Result<()> {
     runtime.map_err(|e| hefu::Failure::because(hefu::Code::Internal, format!("No runtime: {e}.")))?.block_on(work)
 }
 
+/// A failure of a joint job; for people the party's short name at this node is added to its id.
+async fn with_alias(mut failure: hefu::Failure, node: &hefu::Node, screen: Screen) -> hefu::Failure {
+    if screen.json {
+        return failure;
+    }
+    let parties = node.parties().await.unwrap_or_default();
+    if let Some(party) = parties.iter().find(|p| Some(p.party.as_str()) == failure.party.as_deref()) {
+        failure.party = Some(format!("{} ({})", party.alias, party.party));
+    }
+    for party in parties {
+        failure.cause = failure.cause.replace(&party.party, &party.alias);
+    }
+    failure
+}
+
 /// A command line that cannot be read, or one that only asks for help.
 fn refuse(error: &clap::Error) -> ExitCode {
     match error.kind() {

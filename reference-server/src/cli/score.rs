@@ -1,6 +1,6 @@
 //! `hefu score`: applicants in, probabilities out.
 use super::dataset::{KeyFormatArg, MissingArg};
-use super::{ConfigArg, Screen};
+use super::{ConfigArg, Screen, with_alias};
 use crate::failure::{self, Result};
 use crate::progress::Progress;
 use clap::{Args, ValueEnum};
@@ -93,8 +93,11 @@ async fn score(args: ScoreArgs, screen: Screen) -> Result<()> {
     plan.purpose = args.purpose;
     let job = node.submit(&plan).await?;
     let mut progress = Progress::new(screen.language);
-    job.finish(|status| progress.job(status)).await?;
+    let ended = job.finish(|status| progress.job(status)).await;
     progress.finish();
+    if let Err(error) = ended {
+        return Err(with_alias(error.into(), &node, screen).await);
+    }
     let scores: Scores = job.result().await?;
     write(&args.out, &scores)?;
     let object = json!({
