@@ -164,7 +164,8 @@ impl Round {
     }
 
     fn begin_evaluation(&mut self, bound: u64) -> Result<Vec<Outgoing>, Error> {
-        let sine = Sine::choose(self.grade, self.labels.len(), bound).ok_or_else(|| {
+        let range = (bound as f64 * self.grade.reach()).ceil() as u64;
+        let sine = Sine::choose(self.grade, self.labels.len(), range).ok_or_else(|| {
             Error::job(Code::PredictorTooLarge, "VLR-7", "scores grow beyond every registered sine set")
         })?;
         let slots = self.slots.of(sine.set, &self.party.plan)?;
