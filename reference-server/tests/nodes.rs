@@ -11,6 +11,9 @@ fn a_job_from_trust_to_scores() {
     assert_eq!((shown["party"].as_str(), shown["trusted"].as_array().unwrap().len()), (Some(BANK), 2));
     let listed = trio.bank.ok(&["dataset", "list"]);
     assert_eq!(listed["datasets"][0]["rows"], 900);
+    trio.job_file(&TRAIN.replace("train", "align"));
+    let matched = trio.bank.ok(&["job", "submit", "job.toml", "--watch"]);
+    assert_eq!((&matched["kind"], &matched["result"]["rows_aligned"]), (&"align".into(), &900.into()));
     trio.job_file(TRAIN);
     let done = trio.bank.ok(&["job", "submit", "job.toml", "--watch"]);
     assert_eq!(done["state"], "SUCCEEDED");

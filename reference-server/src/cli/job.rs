@@ -4,7 +4,7 @@ use super::{ConfigArg, Screen, with_alias};
 use crate::failure::{self, Result};
 use crate::progress::Progress;
 use clap::Subcommand;
-use hefu::{Code, Failure, Job, JobPlan, JobState, JobStatus, Node, Report};
+use hefu::{Code, Failure, Job, JobPlan, JobState, JobStatus, Matches, Node, Report};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -135,9 +135,21 @@ async fn print_result(job: &Job, status: &JobStatus, screen: Screen) -> Result<(
     all["result"] = result.clone();
     screen.answer(&all, || match status.kind.as_str() {
         "train" => serde_json::from_value(result).map_or(text, |report| summary(&report, screen)),
+        "align" => serde_json::from_value(result).map_or(text, |matches| matched(&matches, screen)),
         _ => format!("{} {}", status.job, status.state),
     });
     Ok(())
+}
+
+/// How many rows met, one line an agency.
+fn matched(m: &Matches, screen: Screen) -> String {
+    let heads = [("agency", "机构"), ("matched", "匹配"), ("unmatched", "未匹配")];
+    let mut rows = vec![heads.map(|(en, zh)| screen.pick(en, zh).to_owned()).to_vec()];
+    let all = [(screen.pick("all", "全部").to_owned(), &m.rows)];
+    for (name, counts) in m.rows_by_agency.iter().map(|(name, counts)| (name.clone(), counts)).chain(all) {
+        rows.push(vec![name, counts.matched.to_string(), counts.unmatched.to_string()]);
+    }
+    columns(&rows)
 }
 
 /// A training job in five lines.
