@@ -182,14 +182,25 @@ pub enum Operator {
     ConfirmTwice,
     /// Send the first frame before Confirm.
     FrameBeforeConfirm,
-    /// Call Close before the stages are done.
+    /// Call Close before the stages are done, and go on meanwhile.
     CloseEarly,
     /// Set a header field of one frame before it is sealed.
-    Header { message: String, #[serde(default)] chunk: u32, field: Field, value: u64 },
+    Header {
+        message: String,
+        #[serde(default)]
+        chunk: u32,
+        field: Field,
+        value: u64,
+    },
     /// Cut the header of one frame.
     HeaderCut { message: String, bytes: usize },
     /// Alter the body of one frame after it was sealed.
-    Body { message: String, #[serde(default)] chunk: u32, edit: BodyEdit },
+    Body {
+        message: String,
+        #[serde(default)]
+        chunk: u32,
+        edit: BodyEdit,
+    },
     /// One chunk above the negotiated size.
     ChunkAbove { message: String },
     /// Send a frame again, as it was or with another content.
@@ -197,11 +208,21 @@ pub enum Operator {
     /// Leave out a sequence number.
     Skip { message: String },
     /// Send a message before the one named.
-    Insert { before: String, kind: u16, #[serde(default)] payload: String },
+    Insert {
+        before: String,
+        kind: u16,
+        #[serde(default)]
+        payload: String,
+    },
     /// Stay silent in place of a message until the declared idle time is well over.
     Silence { message: String },
     /// Edit the content of a message.
-    Payload { message: String, #[serde(default)] batch: usize, edit: PayloadEdit },
+    Payload {
+        message: String,
+        #[serde(default)]
+        batch: usize,
+        edit: PayloadEdit,
+    },
     /// Put something else in place of one blinded element.
     Element { index: usize, value: ElementFault },
     /// Send one element more or less than announced.

@@ -182,23 +182,41 @@ fn list(profile: Option<&str>, role: Option<&str>, json: bool) -> Result<u8> {
 async fn doctor(target: &Target) -> Result<u8> {
     let say = |line: String| if target.json { eprintln!("{line}") } else { println!("{line}") };
     let file = TargetFile::read(&target.target)?;
-    say(format!("target file  {} {}, claims {}", file.target.name, file.target.version, file.claims.profiles.join(", ")));
+    say(format!(
+        "target file  {} {}, claims {}",
+        file.target.name,
+        file.target.version,
+        file.claims.profiles.join(", ")
+    ));
     let mut control = CommandControl::start(&file.control.command)?;
     let seed = fresh_seed()?;
     let adapter = greet(&mut control, &seed).await?;
     say(format!("adapter      {} answers, and refuses a verb that nobody knows", adapter.name));
     let world = World::prepare(&mut control, &seed, &file.limits).await?;
-    say(format!("set-up       parties trusted, datasets loaded, entries installed; {} at {}", world.target.party, world.address));
-    say(format!("discovery    answers over mutual TLS in {} µs; a reply is waited for {} ms", world.round_trip.as_micros(), world.deadline.as_millis()));
+    say(format!(
+        "set-up       parties trusted, datasets loaded, entries installed; {} at {}",
+        world.target.party, world.address
+    ));
+    say(format!(
+        "discovery    answers over mutual TLS in {} µs; a reply is waited for {} ms",
+        world.round_trip.as_micros(),
+        world.deadline.as_millis()
+    ));
     let corpus = Corpus::embedded()?;
     let case = corpus.case(LIVENESS).ok_or_else(|| Error::Suite("the corpus has no liveness case".into()))?;
     let run = driver::drive(&world, case, "main", None).await;
     let _ = control.call(Request::Stop).await;
     let whole = run.completed();
-    say(format!("alignment    {}", if whole { "a whole alignment went through" } else { "does not go through: run --case ALIGN-P-001 says why" }));
+    say(format!(
+        "alignment    {}",
+        if whole { "a whole alignment went through" } else { "does not go through: run --case ALIGN-P-001 says why" }
+    ));
     if target.json {
-        println!("{}", json!({ "party": world.target.party, "adapter": adapter.name, "alignment": whole,
-                               "round_trip_us": world.round_trip.as_micros() as u64 }));
+        println!(
+            "{}",
+            json!({ "party": world.target.party, "adapter": adapter.name, "alignment": whole,
+                               "round_trip_us": world.round_trip.as_micros() as u64 })
+        );
     }
     Ok(u8::from(!whole))
 }
@@ -263,13 +281,19 @@ fn verify_folder(folder: &Path, json: bool) -> Result<u8> {
     let verified = verify::verify(&corpus, folder)?;
     let holds = verified.faults.is_empty();
     if json {
-        println!("{}", json!({ "holds": holds, "conformant": verified.conformant, "transcripts": verified.transcripts,
-                               "faults": verified.faults }));
+        println!(
+            "{}",
+            json!({ "holds": holds, "conformant": verified.conformant, "transcripts": verified.transcripts,
+                               "faults": verified.faults })
+        );
     } else {
         verified.faults.iter().for_each(|fault| println!("{fault}"));
         let word = if verified.conformant { "conformant" } else { "not conformant" };
-        println!("{} transcripts judged again: the results {}; they say {word}; they are not signed",
-            verified.transcripts, if holds { "hold" } else { "do not hold" });
+        println!(
+            "{} transcripts judged again: the results {}; they say {word}; they are not signed",
+            verified.transcripts,
+            if holds { "hold" } else { "do not hold" }
+        );
     }
     Ok(u8::from(!(holds && verified.conformant)))
 }

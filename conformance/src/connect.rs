@@ -60,7 +60,9 @@ fn note_cut(seen: &Mutex<Seen>, error: Option<&io::Error>) {
 /// # Errors
 /// What was seen of the attempt; `cut` is set.
 pub async fn dial(
-    address: SocketAddr, config: Arc<ClientConfig>, deadline: Duration,
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+    deadline: Duration,
 ) -> std::result::Result<Link, Seen> {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let used = Arc::new(AtomicBool::new(false));
@@ -88,7 +90,9 @@ pub async fn dial(
 }
 
 async fn connect(
-    address: SocketAddr, config: Arc<ClientConfig>, seen: &Arc<Mutex<Seen>>,
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+    seen: &Arc<Mutex<Seen>>,
 ) -> io::Result<TokioIo<Tap<TlsStream<TcpStream>>>> {
     let socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;

@@ -115,7 +115,11 @@ pub trait Control: Send {
         async move {
             let verb = serde_json::to_value(&request)?["verb"].to_string();
             let reply = self.call(request).await?;
-            if reply.ok { Ok(reply) } else { Err(Error::Control(format!("{verb}: {}", reply.error.unwrap_or_default()))) }
+            if reply.ok {
+                Ok(reply)
+            } else {
+                Err(Error::Control(format!("{verb}: {}", reply.error.unwrap_or_default())))
+            }
         }
     }
 }

@@ -137,7 +137,11 @@ pub fn claimed_parties(certificate: &[u8]) -> Vec<String> {
 /// # Errors
 /// A phrase that says why it does not.
 pub fn chains(
-    leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], root: &[u8], now: UnixTime, client: bool,
+    leaf: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    root: &[u8],
+    now: UnixTime,
+    client: bool,
 ) -> std::result::Result<(), String> {
     let root = CertificateDer::from(root);
     let anchor = webpki::anchor_from_trusted_cert(&root).map_err(|e| format!("root: {e}"))?;
@@ -158,7 +162,11 @@ struct TargetVerifier {
 
 impl ServerCertVerifier for TargetVerifier {
     fn verify_server_cert(
-        &self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], _name: &ServerName<'_>, _ocsp: &[u8],
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
         let claimed = claimed_parties(leaf);
@@ -171,13 +179,19 @@ impl ServerCertVerifier for TargetVerifier {
     }
 
     fn verify_tls12_signature(
-        &self, message: &[u8], certificate: &CertificateDer<'_>, signature: &DigitallySignedStruct,
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
         self.verify_tls13_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
-        &self, message: &[u8], certificate: &CertificateDer<'_>, signature: &DigitallySignedStruct,
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)

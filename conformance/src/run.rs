@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, Corpus, Kind, Profile};
+use crate::case::{Case, Corpus, Kind, Profile, Setting};
 use crate::control::Control;
 use crate::driver::drive;
 use crate::error::{Error, Result};
@@ -153,7 +153,10 @@ pub fn select<'a>(corpus: &'a Corpus, options: &Options) -> Result<Vec<&'a Case>
 /// # Errors
 /// Where the target cannot be set up or reached; what it does afterwards is a finding, not an error.
 pub async fn run<C: Control>(
-    control: &mut C, target: &TargetFile, options: &Options, tell: &mut (dyn FnMut(Progress<'_>) + Send),
+    control: &mut C,
+    target: &TargetFile,
+    options: &Options,
+    tell: &mut (dyn FnMut(Progress<'_>) + Send),
 ) -> Result<Results> {
     let begin = Instant::now();
     let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
@@ -163,7 +166,8 @@ pub async fn run<C: Control>(
     let world = World::prepare(control, &options.seed, &target.limits).await?;
     tell(Progress::Ready(&world));
     let round_trip_us = world.round_trip.as_micros() as u64;
-    let mut session = Session { control, target, options, corpus: &corpus, world, lag: Lag::start(), done: HashMap::new() };
+    let mut session =
+        Session { control, target, options, corpus: &corpus, world, lag: Lag::start(), done: HashMap::new() };
     let mut results = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         let result = session.case(case).await?;
@@ -213,7 +217,8 @@ impl<C: Control> Session<'_, C> {
 
     /// Why a case cannot be driven.
     fn obstacle(&self, case: &Case) -> Option<Finding> {
-        let needed_by_others = case.id == LIVENESS || self.corpus.cases.iter().any(|c| c.control.as_ref() == Some(&case.id));
+        let needed_by_others =
+            case.id == LIVENESS || self.corpus.cases.iter().any(|c| c.control.as_ref() == Some(&case.id));
         if !self.target.claims(case.profile) && !needed_by_others {
             let text = format!("the target does not claim {}", case.profile.name());
             return Some(Finding::undriven(Verdict::NotApplicable, text));
@@ -242,7 +247,8 @@ impl<C: Control> Session<'_, C> {
         if case.kind == Kind::Negative
             && let Some(liveness) = self.corpus.case(LIVENESS)
         {
-            let probe = Case { id: case.id.clone(), ..liveness.clone() };
+            let setting = Setting { dataset: "live".into(), common: 20, own: 10, ..Setting::default() };
+            let probe = Case { id: case.id.clone(), setting, ..liveness.clone() };
             let run = drive(&self.world, &probe, "liveness", None).await;
             alive = run.completed();
             runs.push(run);
@@ -260,8 +266,8 @@ impl<C: Control> Session<'_, C> {
 
     fn transcript(&self, case: &Case, runs: Vec<transcript::Run>) -> Transcript {
         let mut canaries = self.world.canaries(&case.setting.dataset);
-        if case.setting.dataset != "main" && case.kind == Kind::Negative {
-            canaries.extend(self.world.canaries("main"));
+        if case.kind == Kind::Negative {
+            canaries.extend(self.world.canaries("live"));
         }
         let control = case.control.as_ref().map(|id| transcript::Control {
             case: id.clone(),
@@ -273,10 +279,7 @@ impl<C: Control> Session<'_, C> {
             suite: VERSION.into(),
             corpus: self.corpus.digest.clone(),
             seed: self.world.seed.clone(),
-            target: Target {
-                party: self.world.target.party.clone(),
-                signing_key: hex::encode(self.world.target_key),
-            },
+            target: Target { party: self.world.target.party.clone(), signing_key: hex::encode(self.world.target_key) },
             deadline_ms: self.world.deadline.as_millis() as u64,
             idle_ms: self.world.limits.idle_timeout_ms,
             lag_ms: self.lag.worst_ms(),
@@ -333,7 +336,11 @@ impl Drop for Lag {
 }
 
 fn summary(
-    target: &TargetFile, corpus: &Corpus, adapter: Adapter, options: &Options, cases: Vec<CaseResult>,
+    target: &TargetFile,
+    corpus: &Corpus,
+    adapter: Adapter,
+    options: &Options,
+    cases: Vec<CaseResult>,
     (started, seconds, round_trip_us): (u64, f64, u64),
 ) -> Results {
     let sha256 = |path: &std::path::Path| std::fs::read(path).ok().map(|bytes| hex::encode(h(&[&bytes])));

@@ -19,6 +19,9 @@ use crate::wire::party::{self, Descriptor};
 pub const PURPOSE: &str = "origination";
 /// Fewest matched rows of the dataset `gate`.
 pub const GATE: u64 = 50;
+/// Datasets that an allow entry of the bank names, and the minimum of matched rows; `ghost` is never published.
+const ENTRIES: [(&str, Option<u64>); 6] =
+    [("main", None), ("live", None), ("single", None), ("large", None), ("ghost", None), ("gate", Some(GATE))];
 /// Keys of the datasets `main`, `gate` and `closed`.
 const KEYS: usize = 200;
 
@@ -110,8 +113,7 @@ impl World {
             let csv = dataset.csv.clone();
             control.demand(Request::LoadDataset { name: name.clone(), csv, key: "key".into() }).await?;
         }
-        for (dataset, min_rows) in [("main", None), ("single", None), ("large", None), ("ghost", None), ("gate", Some(GATE))]
-        {
+        for (dataset, min_rows) in ENTRIES {
             let (party, dataset, purpose) = (bank.id.clone(), dataset.to_owned(), PURPOSE.to_owned());
             let outputs = vec!["model".to_owned()];
             control.demand(Request::InstallAllow { party, dataset, purpose, outputs, min_rows }).await?;
@@ -146,9 +148,9 @@ impl World {
     /// `Suite` where no certificate can be made; `Unreachable` where the connection does not stand.
     pub async fn link(&self, party: &Party) -> Result<Link> {
         let config = pki::client(&self.target, Some(party.identity(None, &self.second)?))?;
-        connect::dial(self.address, config, self.deadline).await.map_err(|seen| {
-            Error::Unreachable(seen.cut.map_or_else(|| "no connection".to_owned(), |(_, text)| text))
-        })
+        connect::dial(self.address, config, self.deadline)
+            .await
+            .map_err(|seen| Error::Unreachable(seen.cut.map_or_else(|| "no connection".to_owned(), |(_, text)| text)))
     }
 
     async fn measure(&mut self) -> Result<()> {
@@ -158,11 +160,8 @@ impl World {
         let late = |_| Error::Unreachable("discovery does not answer within the deadline".into());
         let answer = tokio::time::timeout(self.deadline, client.get_capabilities(GetCapabilitiesRequest {})).await;
         let answer = answer.map_err(late)?.map_err(unreachable)?.into_inner();
-        self.capabilities = Capabilities {
-            max_chunk: answer.max_chunk,
-            max_message: answer.max_message,
-            max_rows: answer.max_rows,
-        };
+        self.capabilities =
+            Capabilities { max_chunk: answer.max_chunk, max_message: answer.max_message, max_rows: answer.max_rows };
         let mut times = Vec::new();
         for _ in 0..5 {
             let start = Instant::now();
@@ -198,7 +197,7 @@ impl World {
 }
 
 fn datasets(seed: &str) -> BTreeMap<String, Dataset> {
-    [("main", KEYS), ("gate", KEYS), ("closed", 20), ("single", 1), ("large", 16_385)]
+    [("main", KEYS), ("gate", KEYS), ("closed", 20), ("live", 30), ("single", 1), ("large", 16_385)]
         .into_iter()
         .map(|(name, count)| (name.to_owned(), dataset(&mut Rng::new(seed, &format!("dataset {name}")), count)))
         .collect()

@@ -40,9 +40,8 @@ impl Dialogue<'_> {
         self.note(&keys, &scalar, &probes);
         let mut stream = self.exchange(link, offered);
         self.send(link, &mut stream, message::SIZE, 0, message::size(n)).await?;
-        if let Some(Operator::CloseEarly) = self.operator {
-            self.close_early(link, offered.session).await?;
-        }
+        let closing =
+            matches!(self.operator, Some(Operator::CloseEarly)).then(|| self.close_early(link, offered.session));
         self.send_elements(link, &mut stream, elements).await?;
         let peer = self.hear(link, &mut stream, n).await?;
         let matched = matched(&keys, &peer, &offered.transcript, &scalar).await?;
@@ -50,6 +49,12 @@ impl Dialogue<'_> {
             return self.abort(link, offered.session, EMPTY_INTERSECTION).await;
         }
         self.send_rows(link, &mut stream, &keys, &matched, peer.m).await?;
+        if let Some(closing) = closing
+            && closing.await.unwrap_or(false)
+        {
+            self.open_sessions.retain(|open| *open != offered.session);
+            return Ok(());
+        }
         self.finish(link, &mut stream, offered.session).await
     }
 
@@ -137,7 +142,12 @@ impl Dialogue<'_> {
     }
 
     async fn send_rows(
-        &mut self, link: &Link, stream: &mut Stream, keys: &[String], matched: &HashMap<usize, u32>, m: u64,
+        &mut self,
+        link: &Link,
+        stream: &mut Stream,
+        keys: &[String],
+        matched: &HashMap<usize, u32>,
+        m: u64,
     ) -> Flow<()> {
         let left = self.case.setting.join == "left";
         let (mut training, mut test) = (Vec::new(), Vec::new());
@@ -217,9 +227,7 @@ async fn blind(keys: Vec<String>, transcript: [u8; 32], scalar: Scalar) -> Flow<
 }
 
 /// Which of one's keys the target has, and where in its own sequence.
-async fn matched(
-    keys: &[String], peer: &Peer, transcript: &[u8; 32], scalar: &Scalar,
-) -> Flow<HashMap<usize, u32>> {
+async fn matched(keys: &[String], peer: &Peer, transcript: &[u8; 32], scalar: &Scalar) -> Flow<HashMap<usize, u32>> {
     let (elements, transcript, scalar) = (peer.elements.clone(), *transcript, *scalar);
     let width = peer.tags.first().map_or(0, Vec::len);
     let work = move || {

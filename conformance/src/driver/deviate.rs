@@ -277,7 +277,8 @@ fn flip(sealed: &[u8], part: EnvelopePart) -> (Vec<u8>, Option<String>) {
     match part {
         EnvelopePart::Signature => bytes[0] ^= 1,
         EnvelopePart::Payload => {
-            let payload = String::from_utf8_lossy(&bytes).replacen("\"max_evaluations\":40", "\"max_evaluations\":41", 1);
+            let payload =
+                String::from_utf8_lossy(&bytes).replacen("\"max_evaluations\":40", "\"max_evaluations\":41", 1);
             bytes = payload.into_bytes();
         }
     }

@@ -118,7 +118,11 @@ impl Dialogue<'_> {
 
     /// Makes a unary call and writes both sides down.
     async fn call<Q: Message, A: Message>(
-        &self, link: &Link, party: &Party, name: &str, request: &Q,
+        &self,
+        link: &Link,
+        party: &Party,
+        name: &str,
+        request: &Q,
         answer: impl Future<Output = Result<Response<A>, Status>>,
     ) -> Flow<A> {
         let request = hex::encode(request.encode_to_vec());

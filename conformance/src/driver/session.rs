@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
+use ed25519_dalek::Signer;
 use hefu_proto::v1::discovery_service_client::DiscoveryServiceClient;
 use hefu_proto::v1::session_service_client::SessionServiceClient;
 use hefu_proto::v1::{
     AbortRequest, CloseRequest, ConfirmRequest, ConfirmResponse, GetCapabilitiesRequest, GetVersionsRequest,
     OpenRequest, OpenResponse,
 };
-use ed25519_dalek::Signer;
+use prost::Message;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
@@ -266,10 +267,23 @@ impl Dialogue<'_> {
         self.call(link, party, "Close", &request, client(link).close(request.clone())).await.map(|_| ())
     }
 
-    pub(super) async fn close_early(&self, link: &Link, session: [u8; 16]) -> Flow<()> {
+    /// Calls Close while alignment runs; whether it was carried out is known when the target answers.
+    pub(super) fn close_early(&self, link: &Link, session: [u8; 16]) -> tokio::task::JoinHandle<bool> {
         self.deviation("Close while alignment runs");
-        let result = self.send_close(link, self.me, session).await;
-        self.expect_refusal(result)
+        let request = CloseRequest { session: session.to_vec() };
+        let (call, party) = ("Close".to_owned(), self.me.name.clone());
+        self.record.push(Event::Called { call: call.clone(), party, request: hex::encode(request.encode_to_vec()) });
+        let (mut client, record, deadline) = (client(link), self.record.clone(), self.world.deadline);
+        tokio::spawn(async move {
+            let answer = tokio::time::timeout(deadline, client.close(request)).await;
+            let closed = matches!(answer, Ok(Ok(_)));
+            record.push(if closed {
+                Event::Answered { call, response: String::new() }
+            } else {
+                Event::NotYet { call }
+            });
+            closed
+        })
     }
 
     pub(super) async fn abort(&mut self, link: &Link, session: [u8; 16], code: u32) -> Flow<()> {

@@ -76,13 +76,20 @@ impl Dialogue<'_> {
 
     /// Sends a message, altered as the case says, in frames.
     pub(super) async fn send(
-        &self, link: &Link, stream: &mut Stream, kind: u16, batch: usize, mut payload: Vec<u8>,
+        &self,
+        link: &Link,
+        stream: &mut Stream,
+        kind: u16,
+        batch: usize,
+        mut payload: Vec<u8>,
     ) -> Flow<()> {
         match self.operator {
             Some(Operator::Silence { message }) if message::kind(message) == Some(kind) => {
                 return self.fall_silent(link, stream, message).await;
             }
-            Some(Operator::Insert { before, kind: other, payload }) if message::kind(before) == Some(kind) && batch == 0 => {
+            Some(Operator::Insert { before, kind: other, payload })
+                if message::kind(before) == Some(kind) && batch == 0 =>
+            {
                 self.deviation(format!("{} {payload} before {before}", message::name(*other)));
                 self.send_frames(stream, *other, &hex::decode(payload).unwrap_or_default());
             }
@@ -103,7 +110,11 @@ impl Dialogue<'_> {
             // The first chunk takes one byte of the second.
             let moved = if chunks.len() > 1 { chunks[1].remove(0) } else { 0 };
             chunks[0].push(moved);
-            self.deviation(format!("{message}: a chunk of {} bytes, {} are negotiated", chunks[0].len(), stream.max_chunk));
+            self.deviation(format!(
+                "{message}: a chunk of {} bytes, {} are negotiated",
+                chunks[0].len(),
+                stream.max_chunk
+            ));
         }
         if let Some(Operator::Skip { message }) = self.operator
             && message::kind(message) == Some(kind)
@@ -165,7 +176,11 @@ impl Dialogue<'_> {
 
     /// The next whole message of the target.
     pub(super) async fn receive(
-        &self, link: &Link, stream: &mut Stream, waiting_for: &str, deadline: Duration,
+        &self,
+        link: &Link,
+        stream: &mut Stream,
+        waiting_for: &str,
+        deadline: Duration,
     ) -> Flow<(u16, Vec<u8>)> {
         loop {
             let Some(incoming) = next(stream, deadline).await else {
@@ -208,9 +223,7 @@ impl Dialogue<'_> {
             }
         };
         let header = Header::decode(&frame.header);
-        let chunk = header
-            .as_ref()
-            .and_then(|h| frame::open(&stream.open_key, &frame.header, h.sequence, &frame.body));
+        let chunk = header.as_ref().and_then(|h| frame::open(&stream.open_key, &frame.header, h.sequence, &frame.body));
         self.record.push(Event::FrameReceived {
             header: hex::encode(&frame.header),
             chunk: chunk.as_ref().map(hex::encode),

@@ -111,7 +111,8 @@ pub fn judge(case: &Case, control: Option<Verdict>, transcript: &Transcript) -> 
     let idle = transcript.idle_ms;
     if finding.verdict == Verdict::Fail && transcript.runs.iter().any(|run| suite_was_slow(run, idle)) {
         finding.verdict = Verdict::Inconclusive;
-        finding.reason = format!("this machine was slower than the target's idle time of {idle} ms; {}", finding.reason);
+        finding.reason =
+            format!("this machine was slower than the target's idle time of {idle} ms; {}", finding.reason);
     }
     if finding.verdict == Verdict::Fail && case.should {
         finding.verdict = Verdict::Warn;

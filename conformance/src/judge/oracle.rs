@@ -7,7 +7,7 @@ use prost::Message;
 use serde_json::Value;
 
 use super::ending;
-use crate::case::Case;
+use crate::case::{Case, Operator};
 use crate::transcript::{Event, Facts, Run, Target};
 use crate::wire::frame::TAG;
 use crate::wire::{dsse, group, h, keys, message};
@@ -28,6 +28,9 @@ pub(super) fn dialogue(case: &Case, target: &Target, run: &Run) -> Vec<String> {
     frames(run, &mut faults);
     if !run.facts.scalar.is_empty() && run.completed() {
         alignment(run, &mut faults);
+    }
+    if let Some(Operator::CloseEarly) = case.operator {
+        closed_early(run, &mut faults);
     }
     if !run.completed() {
         faults.push(ending(run));
@@ -114,6 +117,16 @@ fn confirmed(target: &Target, run: &Run, confirm: &[u8], faults: &mut Vec<String
         if !dsse::verify(&key, &signed, &signature) {
             faults.push("SESS-15: the target's transcript signature does not verify".into());
         }
+    }
+}
+
+/// Close may be answered once the rows are sent, not before.
+fn closed_early(run: &Run, faults: &mut Vec<String>) {
+    let first = |wanted: fn(&Event) -> bool| run.events.iter().position(|record| wanted(&record.event));
+    let closed = first(|e| matches!(e, Event::Answered { call, .. } if call == "Close"));
+    let rows = first(|e| matches!(e, Event::FrameSent { kind, .. } if kind == "ALIGN_ROWS"));
+    if closed.is_some() && rows.is_none_or(|rows| closed < Some(rows)) {
+        faults.push("SESS-20: Close was carried out before the stages were done".into());
     }
 }
 

@@ -21,12 +21,8 @@ pub fn failure(case: &Case, finding: &Finding, seed: &str) -> String {
         Some(id) if finding.verdict == Verdict::Inconclusive => format!("{id}; {}", finding.reason),
         Some(id) => format!("{id} passed; target {} afterwards", if alive { "alive" } else { "not alive" }),
     };
-    let mut out = format!(
-        "{} {}  {} {level}  spec {place}  collaborator\n",
-        finding.verdict.name(),
-        case.id,
-        case.clause
-    );
+    let mut out =
+        format!("{} {}  {} {level}  spec {place}  collaborator\n", finding.verdict.name(), case.id, case.clause);
     for (name, value) in [
         ("case", case.title.as_str()),
         ("sent", &finding.sent),
@@ -50,10 +46,21 @@ pub fn summary(results: &Results) -> String {
     let mut out = String::new();
     for cell in &results.cells {
         let counts: Vec<String> = cell.counts.iter().map(|(verdict, n)| format!("{n} {verdict}")).collect();
-        out.push_str(&format!("{:<6} collaborator  {:<12} {}\n", cell.profile.name(), cell.verdict.name(), counts.join(", ")));
+        out.push_str(&format!(
+            "{:<6} collaborator  {:<12} {}\n",
+            cell.profile.name(),
+            cell.verdict.name(),
+            counts.join(", ")
+        ));
     }
     let word = if results.conformant { "conformant in every case run" } else { "not conformant" };
-    out + &format!("{}: {word}, {} cases in {} s, seed {}\n", results.target, results.cases.len(), results.seconds, results.seed)
+    out + &format!(
+        "{}: {word}, {} cases in {} s, seed {}\n",
+        results.target,
+        results.cases.len(),
+        results.seconds,
+        results.seed
+    )
 }
 
 /// A case, or the requirement of an id with its cases.
@@ -74,7 +81,10 @@ pub fn explain(corpus: &Corpus, id: &str) -> Option<String> {
         if case.expect.transport {
             expected.push("a TLS alert or a closed connection".into());
         }
-        out.push_str(&format!("expects   {}\n", if expected.is_empty() { "success".into() } else { expected.join(" or ") }));
+        out.push_str(&format!(
+            "expects   {}\n",
+            if expected.is_empty() { "success".into() } else { expected.join(" or ") }
+        ));
         return Some(out);
     }
     let id = id.to_uppercase();

@@ -92,10 +92,7 @@ mod tests {
         let blind = hex::decode("64d37aed22a27f5191de1c1d69fadb899d8862b58eb4220029e036ec4c1f6706").unwrap();
         let blind = scalar_from(&blind.try_into().unwrap()).unwrap();
         let element = (hash_to_group(&dst, &[0]) * blind).compress();
-        assert_eq!(
-            hex::encode(element.as_bytes()),
-            "609a0ae68c15a3cf6903766461307e5c8bb2f95e7e6550e1ffa2dc99e412803c"
-        );
+        assert_eq!(hex::encode(element.as_bytes()), "609a0ae68c15a3cf6903766461307e5c8bb2f95e7e6550e1ffa2dc99e412803c");
     }
 
     #[test]

@@ -86,7 +86,8 @@ pub fn read_size(payload: &[u8]) -> Result<u64, String> {
 pub fn join_batches(name: &str, payloads: &[&[u8]], width: usize, total: usize) -> Result<Vec<Vec<u8>>, String> {
     let mut items: Vec<Vec<u8>> = Vec::new();
     for (number, payload) in payloads.iter().enumerate() {
-        let (first, body) = payload.split_at_checked(4).ok_or(format!("{name} batch {number} is shorter than 4 bytes"))?;
+        let (first, body) =
+            payload.split_at_checked(4).ok_or(format!("{name} batch {number} is shorter than 4 bytes"))?;
         let first = u32::from_be_bytes([first[0], first[1], first[2], first[3]]) as usize;
         if first != items.len() {
             return Err(format!("{name} batch {number} begins at {first}, not {}", items.len()));

@@ -66,7 +66,11 @@ impl Descriptor {
         let descriptor: Descriptor =
             serde_json::from_slice(&envelope.payload).map_err(|e| format!("descriptor is not its JSON: {e}"))?;
         let key = descriptor.public_key().ok_or("signing_key is not 32 bytes in hex")?;
-        if envelope.verifies(&key) { Ok(descriptor) } else { Err("descriptor is not signed by the key it names".into()) }
+        if envelope.verifies(&key) {
+            Ok(descriptor)
+        } else {
+            Err("descriptor is not signed by the key it names".into())
+        }
     }
 
     /// The signing key, if it is one.

@@ -18,11 +18,7 @@ pub fn target_file(deadline_ms: u64) -> TargetFile {
             profiles: vec!["core".into(), "align".into()],
         },
         control: ControlEntry { kind: "command".into(), command: vec!["none".into()] },
-        limits: Limits {
-            max_jobs: MAX_JOBS as u32,
-            idle_timeout_ms: IDLE.as_millis() as u64,
-            deadline_ms,
-        },
+        limits: Limits { max_jobs: MAX_JOBS as u32, idle_timeout_ms: IDLE.as_millis() as u64, deadline_ms },
     }
 }
 

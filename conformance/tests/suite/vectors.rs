@@ -134,7 +134,9 @@ fn documents_and_party_ids() {
         let envelope = dsse::parse(input["envelope"].as_str().unwrap().as_bytes());
         let verifies = envelope.as_ref().is_ok_and(|envelope| envelope.verifies(&key));
         match case["error"].as_str() {
-            None => assert!(verifies && envelope.unwrap().payload_type == input["payload_type"].as_str().unwrap(), "{name}"),
+            None => {
+                assert!(verifies && envelope.unwrap().payload_type == input["payload_type"].as_str().unwrap(), "{name}")
+            }
             Some("BAD_SIGNATURE") => assert!(!verifies, "{name}"),
             // What else can be wrong is for a strict reader; the suite reads what targets say, and says so itself.
             Some(_) => {}
@@ -142,7 +144,9 @@ fn documents_and_party_ids() {
     }
     for (name, case) in cases("party_id") {
         let text = case["input"]["text"].as_str().unwrap();
-        let Some(code) = text.strip_prefix("uscc:").filter(|code| code.len() == 18 && code.is_ascii()) else { continue };
+        let Some(code) = text.strip_prefix("uscc:").filter(|code| code.len() == 18 && code.is_ascii()) else {
+            continue;
+        };
         let valid = party::check_character(&code[..17]) == code.chars().last();
         assert_eq!(valid, case.get("error").is_none(), "{name}");
     }
@@ -159,7 +163,8 @@ fn transcripts_and_keys() {
     }
     for (name, case) in cases("transcript_signature") {
         let input = &case["input"];
-        let statement = keys::transcript_statement(input["rank"].as_u64().unwrap() as u16, &fixed(&input["transcript"]));
+        let statement =
+            keys::transcript_statement(input["rank"].as_u64().unwrap() as u16, &fixed(&input["transcript"]));
         let verifies = dsse::verify(&fixed(&input["key"]), &statement, &fixed(&input["signature"]));
         assert_eq!(verifies, case.get("error").is_none(), "{name}");
     }

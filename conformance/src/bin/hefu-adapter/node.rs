@@ -129,7 +129,8 @@ impl Node {
             }
         }
         self.initialised = true;
-        let descriptor = fs::read_to_string(self.folder.join("state/party.json")).map_err(|e| format!("party.json: {e}"))?;
+        let descriptor =
+            fs::read_to_string(self.folder.join("state/party.json")).map_err(|e| format!("party.json: {e}"))?;
         Ok(Reply { address: Some(address), descriptor: Some(descriptor), ..Reply::done() })
     }
 
@@ -145,7 +146,9 @@ impl Node {
         let begin = Instant::now();
         while begin.elapsed() < START {
             let text = fs::read_to_string(file).unwrap_or_default();
-            if let Some(address) = serde_json::from_str::<Value>(&text).ok().and_then(|v| v["interconnect"].as_str().map(str::to_owned)) {
+            if let Some(address) =
+                serde_json::from_str::<Value>(&text).ok().and_then(|v| v["interconnect"].as_str().map(str::to_owned))
+            {
                 return Ok(address);
             }
             if let Some(Ok(Some(status))) = self.server.as_mut().map(Child::try_wait) {

@@ -31,6 +31,7 @@ pub(super) struct Aligner {
     taken: u64,
     seen: HashSet<[u8; 32]>,
     positions: Vec<u32>,
+    late: Out,
 }
 
 type Out = Vec<(u16, Vec<u8>)>;
@@ -62,6 +63,7 @@ impl Aligner {
             taken: 0,
             seen: HashSet::new(),
             positions: Vec::new(),
+            late: Vec::new(),
             node,
         }
     }
@@ -97,6 +99,10 @@ impl Aligner {
         let elements: Vec<[u8; 32]> = self.keys.iter().map(blind).collect();
         let mut out = vec![(message::SIZE, message::size(elements.len() as u64))];
         out.extend(message::blinded(&elements).into_iter().map(|payload| (message::BLINDED, payload)));
+        if self.node.has("benign-answers-first") && self.n > 0 {
+            // Its size at once, its elements behind the first tags.
+            self.late = out.split_off(1);
+        }
         Ok(out)
     }
 
@@ -128,7 +134,9 @@ impl Aligner {
         }
         let mut answer = ((self.taken - expected as u64) as u32).to_be_bytes().to_vec();
         answer.extend(tags.concat());
-        Ok(vec![(message::TAGS, answer)])
+        let mut out = vec![(message::TAGS, answer)];
+        out.append(&mut self.late);
+        Ok(out)
     }
 
     fn element(&self, bytes: &[u8; 32]) -> Result<RistrettoPoint, Status> {
@@ -154,8 +162,7 @@ impl Aligner {
             let absent = position == ABSENT;
             let bad = if absent { self.join == "inner" } else { position as usize >= self.keys.len() };
             let repeated = !absent && self.positions.contains(&position);
-            if (bad && !self.node.has("clamps-positions"))
-                || (repeated && !self.node.has("accepts-repeated-position"))
+            if (bad && !self.node.has("clamps-positions")) || (repeated && !self.node.has("accepts-repeated-position"))
             {
                 return Err(refuse("BAD_POSITION"));
             }

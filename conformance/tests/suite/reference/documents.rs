@@ -58,7 +58,17 @@ impl<'de> Deserialize<'de> for Strict {
 }
 
 const MEMBERS: [&str; 12] = [
-    "type", "versions", "suites", "session", "job", "nonce", "parties", "purpose", "outputs", "plan", "limits",
+    "type",
+    "versions",
+    "suites",
+    "session",
+    "job",
+    "nonce",
+    "parties",
+    "purpose",
+    "outputs",
+    "plan",
+    "limits",
     "extensions",
 ];
 
@@ -86,7 +96,8 @@ pub(super) fn offer(node: &Node, peer: &str, bytes: &[u8]) -> Result<(Value, All
 }
 
 fn critical(node: &Node, document: &Value) -> Result<(), Status> {
-    let unknown = document.as_object().is_some_and(|o| o.keys().any(|k| !MEMBERS.contains(&k.as_str()) && k != "critical"));
+    let unknown =
+        document.as_object().is_some_and(|o| o.keys().any(|k| !MEMBERS.contains(&k.as_str()) && k != "critical"));
     if node.has("refuses-unknown-member") && unknown {
         return Err(refuse("MALFORMED_DOCUMENT"));
     }
@@ -103,7 +114,8 @@ fn critical(node: &Node, document: &Value) -> Result<(), Status> {
 }
 
 fn parties(node: &Node, peer: &str, document: &Value) -> Result<(), Status> {
-    let ids: Vec<&str> = document["parties"].as_array().into_iter().flatten().filter_map(|p| p["party"].as_str()).collect();
+    let ids: Vec<&str> =
+        document["parties"].as_array().into_iter().flatten().filter_map(|p| p["party"].as_str()).collect();
     let checked = |id: &&str| {
         let code = id.strip_prefix("uscc:").unwrap_or_default();
         code.len() == 18 && party::check_character(&code[..17]) == code.chars().last()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hefu_conformance::wire::frame::{self, Header, TAG};
-use hefu_conformance::wire::{h, keys};
+use hefu_conformance::wire::{detail, h, keys, message};
 use hefu_proto::v1::{ExchangeRequest, ExchangeResponse};
 use tokio::sync::mpsc::Sender;
 use tonic::{Status, Streaming};
@@ -27,7 +27,10 @@ struct Receiver<'a> {
 
 /// Talks until alignment is done.
 pub(super) async fn talk(
-    node: &Arc<Node>, id: [u8; 16], session: &Session, mut frames: Streaming<ExchangeRequest>,
+    node: &Arc<Node>,
+    id: [u8; 16],
+    session: &Session,
+    mut frames: Streaming<ExchangeRequest>,
     sink: &Sender<Result<ExchangeResponse, Status>>,
 ) -> Result<(), Status> {
     let transcript = keys::transcript(&session.offer, std::slice::from_ref(&session.confirm));
@@ -44,16 +47,30 @@ pub(super) async fn talk(
     let seal_key = pair.frame_key(1, 0);
     let mut sequence = 0;
     let mut aligner = Aligner::new(node.clone(), session, transcript);
+    let mut send = async |kind, payload: Vec<u8>| {
+        let chunk = if node.has("sends-one-large-chunk") { payload.len() } else { session.max_chunk };
+        for out in seal(&seal_key, id, &mut sequence, kind, &payload, chunk) {
+            sink.send(Ok(out)).await.map_err(|_| refuse("LINK_CUT"))?;
+        }
+        Ok::<_, Status>(())
+    };
     loop {
         let idle = if node.has("waits-for-ever") { IDLE * 1000 } else { IDLE };
         let frame = tokio::time::timeout(idle, frames.message()).await.map_err(|_| refuse("PEER_SLOW"))?;
         let frame = frame?.ok_or_else(|| refuse("LINK_CUT"))?;
-        let Some((kind, payload)) = receiver.take(&frame)? else { continue };
-        for (kind, payload) in aligner.take(kind, &payload)? {
-            let chunk = if node.has("sends-one-large-chunk") { payload.len() } else { session.max_chunk };
-            for out in seal(&seal_key, id, &mut sequence, kind, &payload, chunk) {
-                sink.send(Ok(out)).await.map_err(|_| refuse("LINK_CUT"))?;
+        let answers = match receiver.take(&frame) {
+            Ok(None) => continue,
+            Ok(Some((kind, payload))) => aligner.take(kind, &payload),
+            Err(status) => Err(status),
+        };
+        if let (Err(status), true) = (&answers, node.has("benign-error-frame")) {
+            send(message::ERROR, error_payload(status)).await?;
+        }
+        for (kind, payload) in answers? {
+            if node.has("benign-slow") {
+                tokio::time::sleep(std::time::Duration::from_millis(15)).await;
             }
+            send(kind, payload).await?;
         }
         if aligner.done() {
             return Ok(());
@@ -61,8 +78,22 @@ pub(super) async fn talk(
     }
 }
 
+/// The content of an ERROR frame for a refusal.
+fn error_payload(status: &Status) -> Vec<u8> {
+    let code = detail::decode(status.details()).map_or(0, |detail| detail.code);
+    let mut out = code.to_be_bytes().to_vec();
+    let text = serde_json::json!({ "code": code, "party": "", "cause": "refused", "next": "" }).to_string();
+    hefu_conformance::wire::lp(&mut out, text.as_bytes());
+    out
+}
+
 fn seal(
-    key: &[u8; 32], session: [u8; 16], sequence: &mut u64, kind: u16, payload: &[u8], max_chunk: usize,
+    key: &[u8; 32],
+    session: [u8; 16],
+    sequence: &mut u64,
+    kind: u16,
+    payload: &[u8],
+    max_chunk: usize,
 ) -> Vec<ExchangeResponse> {
     let chunks = frame::chunks(payload, max_chunk);
     let count = chunks.len() as u32;

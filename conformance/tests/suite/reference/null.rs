@@ -49,7 +49,8 @@ impl DiscoveryService for Null {
     }
 
     async fn get_capabilities(
-        &self, _: Request<GetCapabilitiesRequest>,
+        &self,
+        _: Request<GetCapabilitiesRequest>,
     ) -> Result<Response<GetCapabilitiesResponse>, Status> {
         Ok(Response::new(GetCapabilitiesResponse {
             party: self.0.me.id.clone(),
@@ -88,7 +89,8 @@ impl ChannelService for Null {
     type ExchangeStream = ReceiverStream<Result<ExchangeResponse, Status>>;
 
     async fn exchange(
-        &self, request: Request<Streaming<ExchangeRequest>>,
+        &self,
+        request: Request<Streaming<ExchangeRequest>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         let (sink, answers) = tokio::sync::mpsc::channel(16);
         let (echo, mut frames) = (self.0.has("null-echo"), request.into_inner());

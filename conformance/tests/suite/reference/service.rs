@@ -30,7 +30,10 @@ pub(super) async fn serve(node: Arc<Node>, listener: TcpListener) {
 
 /// Accepts connections and hands each call to its service.
 pub(super) async fn route<D: DiscoveryService, S: SessionService, C: ChannelService>(
-    node: Arc<Node>, listener: TcpListener, discovery: DiscoveryServiceServer<D>, session: SessionServiceServer<S>,
+    node: Arc<Node>,
+    listener: TcpListener,
+    discovery: DiscoveryServiceServer<D>,
+    session: SessionServiceServer<S>,
     channel: ChannelServiceServer<C>,
 ) {
     let acceptor = tokio_rustls::TlsAcceptor::from(tls::server(&node, &node.me));
@@ -73,7 +76,8 @@ impl DiscoveryService for Service {
     }
 
     async fn get_capabilities(
-        &self, _: Request<GetCapabilitiesRequest>,
+        &self,
+        _: Request<GetCapabilitiesRequest>,
     ) -> Result<Response<GetCapabilitiesResponse>, Status> {
         Ok(Response::new(GetCapabilitiesResponse {
             party: self.0.me.id.clone(),
@@ -107,11 +111,14 @@ impl Service {
     }
 
     fn confirm_document(&self, offer: &[u8], ephemeral: &[u8; 32]) -> Vec<u8> {
-        let document = json!({
+        let mut document = json!({
             "type": "hefu/confirm/1", "offer": hex::encode(h(&[offer])), "rank": 1, "party": self.0.me.id,
             "nonce": hex::encode(random::<32>()), "ephemeral": hex::encode(ephemeral), "version": "1.0", "suite": 1,
             "algorithm": "align-ecdh-1", "allow": hex::encode([1; 32]), "schema": hex::encode([2; 32]),
         });
+        if self.0.has("benign-unknown-member") {
+            document["x-later"] = json!([1, { "a": 2 }]);
+        }
         dsse::seal(dsse::CONFIRM, document.to_string().as_bytes(), &self.0.me.signing)
     }
 }
@@ -190,6 +197,14 @@ impl SessionService for Service {
 
     async fn close(&self, request: Request<CloseRequest>) -> Result<Response<CloseResponse>, Status> {
         let peer = peer(&request);
+        if self.0.has("benign-close-waits") {
+            for _ in 0..100 {
+                if self.session(&peer, request.get_ref().session.as_slice(), &[State::Done], false).is_ok() {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
         let early = [State::Confirmed, State::Open, State::Done];
         let states = if self.0.has("closes-early") { &early[..] } else { &early[2..] };
         let (id, _) = self.session(&peer, &request.into_inner().session, states, false)?;
@@ -203,12 +218,16 @@ impl ChannelService for Service {
     type ExchangeStream = ReceiverStream<Result<ExchangeResponse, Status>>;
 
     async fn exchange(
-        &self, request: Request<Streaming<ExchangeRequest>>,
+        &self,
+        request: Request<Streaming<ExchangeRequest>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         let (node, peer) = (self.0.clone(), peer(&request));
         let id = request.metadata().get("hefu-session").and_then(|v| hex::decode(v.as_bytes()).ok());
-        let states: &[State] =
-            if node.has("serves-unconfirmed-session") { &[State::Offered, State::Confirmed] } else { &[State::Confirmed] };
+        let states: &[State] = if node.has("serves-unconfirmed-session") {
+            &[State::Offered, State::Confirmed]
+        } else {
+            &[State::Confirmed]
+        };
         let anybody = node.has("any-party-exchanges");
         let (id, session) = self.session(&peer, &id.unwrap_or_default(), states, anybody)?;
         self.set(&id, State::Open);
@@ -219,7 +238,7 @@ impl ChannelService for Service {
             service.set(&id, if end.is_ok() { State::Done } else { State::Ended });
             if let Err(status) = end {
                 let _ = sink.send(Err(status)).await;
-            } else {
+            } else if !node.has("benign-ends-its-side") {
                 // The stream stays open until the session is closed.
                 sink.closed().await;
             }

@@ -39,7 +39,10 @@ impl ClientCertVerifier for Verifier {
     }
 
     fn verify_client_cert(
-        &self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime,
+        &self,
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let bad = |text: &str| Error::General(text.into());
         let claimed = pki::claimed_parties(leaf);
@@ -60,13 +63,19 @@ impl ClientCertVerifier for Verifier {
     }
 
     fn verify_tls12_signature(
-        &self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct,
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         Err(Error::General("TLS 1.2".into()))
     }
 
     fn verify_tls13_signature(
-        &self, message: &[u8], certificate: &CertificateDer<'_>, signature: &DigitallySignedStruct,
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
