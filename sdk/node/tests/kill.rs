@@ -65,6 +65,13 @@ impl Remote {
         std::fs::read(self.folder.path().join("state/party.json")).unwrap()
     }
 
+    /// Stops the process where it stands: its connections stay open.
+    fn freeze(&self) {
+        let pid = libc::pid_t::try_from(self.child.id()).unwrap();
+        // SAFETY: a signal to a child of this process that was not waited for.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+    }
+
     /// `kill -9`, and the end of the process.
     fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -151,4 +158,22 @@ async fn a_killed_initiator_ends_the_job_at_its_collaborators() {
     let mut bank = Remote::start_in(bank.folder.clone()).await;
     assert_eq!(bank.control.wait(&job).await.error.unwrap().code, 4011);
     assert_eq!(bank.model_files(), 0);
+}
+
+// clause: FRAME-12
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_collaborator_is_named_as_slow() {
+    let mut tax = Remote::start("tax", &allow("bank", "tax")).await;
+    let mut bank = Party::start("bank", "[limits]\nidle_timeout_s = 2\n").await;
+    tax.control.trust(bank.node.descriptor(), "bank").await;
+    bank.control.trust(&tax.descriptor(), "tax").await;
+    let tables = tables(12_000, 9);
+    bank.publish("loans", &tables.bank, "y").await.unwrap();
+    tax.control.publish(&tax.folder.path().join("tax.csv"), "tax", &tables.tax, "").await.unwrap();
+    let job = bank.submit(train_job(&["tax"])).await.unwrap();
+    assert_eq!(bank.control.wait_until(&job, trains).await.state, "RUNNING");
+    tax.freeze();
+    let error = bank.wait(&job).await.error.unwrap();
+    assert_eq!((error.code, error.party), (1002, party_id("tax").to_string()));
+    assert!(bank.model_files().is_empty());
 }

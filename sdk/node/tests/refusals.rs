@@ -249,3 +249,20 @@ async fn scores_go_to_the_models_owner_and_within_the_budget() {
     let job = bank.submit(score(&model)).await.unwrap();
     assert_eq!(bank.wait(&job).await.error.unwrap().code, 6014);
 }
+
+// clause: SESS-18
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_cannot_be_written_ends_the_job_on_both_sides() {
+    let (mut bank, mut tax) = pair("", &allow("bank", "tax")).await;
+    // Nobody can write into a folder that is a file.
+    std::fs::remove_dir(tax.state().join("models")).unwrap();
+    std::fs::write(tax.state().join("models"), b"").unwrap();
+    let tables = tables(2000, 1);
+    bank.publish("loans", &tables.bank, "y").await.unwrap();
+    tax.publish("tax", &tables.tax, "").await.unwrap();
+    let job = bank.submit(train_job(&["tax"])).await.unwrap();
+    let error = bank.wait(&job).await.error.unwrap();
+    assert_eq!((error.code, error.party), (7004, party_id("tax").to_string()));
+    assert_eq!(tax.wait_as_collaborator(&job).await.error.unwrap().code, 7004);
+    assert!(bank.model_files().is_empty() && bank.models().await.is_empty() && tax.models().await.is_empty());
+}

@@ -3,7 +3,7 @@ use super::reader::Reader;
 use super::{Duplex, Event, Frame, QUEUED_MESSAGES, Sink, Stopper, Traffic, blame, stopped};
 use bytes::Bytes;
 use hefu_core::{Code, Fault, PartyId, Rank, Reader as ByteReader, SessionId, Stage};
-use hefu_protocol::frame::{Limits, Sealer};
+use hefu_protocol::frame::{Limits, Sealer, Receiver};
 use hefu_protocol::session::Keys;
 use hefu_protocol::{Error, Kind, Message, Outgoing};
 use std::collections::VecDeque;
@@ -87,11 +87,10 @@ impl Port {
                 openers[rank.index()] = Some(wiring.keys.opener(rank, wiring.limits));
             }
             let reader = Reader {
-                session: wiring.session,
                 own: wiring.own,
                 peer: link.peer,
                 parties: wiring.parties.clone(),
-                openers,
+                receiver: Receiver::new(wiring.session, wiring.own, link.peer, openers),
                 relays: relays.clone(),
                 traffic: traffic.clone(),
                 inbox: sender.clone(),
@@ -131,7 +130,8 @@ impl Port {
 
     /// Seals a message and hands its frames to the network.
     ///
-    /// While the network is full, messages that arrive are taken in: two parties that both send never wait for each other.
+    /// While the network is full, messages that arrive are taken in: two parties that both send never wait for each
+    /// other.
     ///
     /// # Errors
     /// `PEER_SLOW` where the peer takes nothing for the idle time; what ends the session.
@@ -168,7 +168,9 @@ impl Port {
                     let (rank, message) = self.accept(event)?;
                     self.hold(rank, message)?;
                 }
-                () = sleep_until(deadline) => return Err(Fault::new(Code::PeerSlow).by(&self.wiring.party(link)).citing("FRAME-12")),
+                () = sleep_until(deadline) => {
+                    return Err(Fault::new(Code::PeerSlow).by(&self.wiring.party(link)).citing("FRAME-12"));
+                }
             }
         }
     }

@@ -1,20 +1,18 @@
 //! Reading one link: check, open or relay, hand over.
 use super::{Event, Frame, Sink, Source, Traffic, blame};
-use hefu_core::{Code, Fault, PartyId, Rank, SessionId};
+use hefu_core::{Code, Fault, PartyId, Rank};
 use hefu_protocol::Error;
-use hefu_protocol::frame::{Header, Opener};
+use hefu_protocol::frame::Receiver;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 
 /// What reading a link needs.
 pub(super) struct Reader {
-    pub(super) session: SessionId,
     pub(super) own: Rank,
     pub(super) peer: Rank,
     pub(super) parties: Arc<[PartyId]>,
-    /// Openers by sender rank; `None` for ranks that cannot send on this link.
-    pub(super) openers: Vec<Option<Opener>>,
+    pub(super) receiver: Receiver,
     /// Sinks by receiver rank, at the initiator only.
     pub(super) relays: Vec<Option<Sink>>,
     pub(super) traffic: Arc<Traffic>,
@@ -51,19 +49,12 @@ impl Reader {
 
     async fn take(&mut self, frame: Frame) -> Result<Option<Event>, Fault> {
         self.traffic.count_received(&frame);
-        let header = Header::parse(&frame.header, self.peer).map_err(|e| blame(&e, &self.parties))?;
-        if header.session != self.session {
-            return Err(self.refuse(Code::UnknownSession, "FRAME-2", "a frame names another session"));
-        }
-        if self.openers.get(header.sender.index()).is_none_or(Option::is_none) {
-            return Err(self.refuse(Code::WrongParty, "FRAME-3", "a frame claims another sender"));
-        }
+        let header = self.receiver.route(&frame.header).map_err(|e| blame(&e, &self.parties))?;
         if header.receiver != self.own {
             return self.relay(header.receiver, frame).await.map(|()| None);
         }
-        let Some(Some(opener)) = self.openers.get_mut(header.sender.index()) else { return Ok(None) };
-        let opened = opener.open(&frame.header, Vec::from(frame.body)).map_err(|e| blame(&e, &self.parties))?;
-        Ok(opened.map(|message| Event::Message(header.sender, message)))
+        let opened = self.receiver.open(&frame.header, Vec::from(frame.body)).map_err(|e| blame(&e, &self.parties))?;
+        Ok(opened.map(|(sender, message)| Event::Message(sender, message)))
     }
 
     /// Hands a frame to the link of its receiver, sealed as it is (FRAME-4).

@@ -253,6 +253,14 @@ mod tests {
     }
 
     #[test]
+    fn the_commented_example_is_what_it_says() {
+        let text = include_str!("../../../../docs/node.example.toml");
+        let config = NodeConfig::parse(text, Path::new("/srv/tax")).unwrap();
+        assert_eq!(config.limits, LimitsSection::default());
+        assert_eq!(config.allow[0].score_rows, Some(100_000));
+    }
+
+    #[test]
     fn a_wrong_entry_is_named() {
         assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_jobs = \"four\"\n")), "limits.max_jobs");
         assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_jobs = 0\n")), "limits.max_jobs");

@@ -160,7 +160,9 @@ impl Collaboration {
         let mut stop = self.held.stopper.watch();
         tokio::select! {
             fault = stopped(&mut stop) => Err(fault),
-            attached = events.attached.recv() => attached.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator())),
+            attached = events.attached.recv() => {
+                attached.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator()))
+            }
             () = tokio::time::sleep(self.shared.config.limits.idle_timeout()) => {
                 Err(Fault::new(Code::PeerSlow).by(self.held.initiator()).citing("FRAME-12"))
             }

@@ -1,4 +1,5 @@
-//! A job at its initiator: submitted by the node's own people, run with all collaborators, its result written at the end.
+//! A job at its initiator: submitted by the node's own people, run with all collaborators, its result written at the
+//! end.
 use super::disclosure::{Facts, disclosure};
 use super::invite::{Invitation, Opened};
 use super::live::{JobSlot, LiveJob, Success};
