@@ -1,6 +1,7 @@
 //! Frames: sealing, cutting and checking (spec/frame.md).
 use crate::error::Blame;
 use crate::{Error, Kind, Message};
+use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Code, Rank, Reader, SessionId, Writer};
 use hefu_crypto::{FrameKey, TAG_BYTES, sha256};
 use std::collections::VecDeque;
@@ -78,7 +79,7 @@ impl Header {
             message_bytes: reader.u64().ok()?,
             chunk_bytes: reader.u32().ok()?,
         };
-        (reader.u32().ok()? == 0).then_some(header)
+        (reader.u32().ok()? == 0 || is_on(Switch::IgnoresReservedBytes)).then_some(header)
     }
 
     /// The 64 bytes.
@@ -213,20 +214,21 @@ impl Opener {
         let parsed = Header::parse(header, self.from)?;
         self.check_route(&parsed)?;
         self.check_size(&parsed, body.len())?;
+        self.check_cut(&parsed)?;
         let digest = Frame::digest(header, &body);
         if parsed.sequence < self.next_sequence {
             return self.check_repeated(parsed.sequence, digest).map(|()| None);
         }
-        if parsed.sequence > self.next_sequence {
+        if parsed.sequence > self.next_sequence && !is_on(Switch::AcceptsGap) {
             return Err(self.refuse(Code::OutOfOrder, "FRAME-9", "a frame is missing"));
         }
-        self.check_chunk(&parsed)?;
+        self.check_next(&parsed)?;
+        self.key.open(parsed.sequence, header, &mut body).blame(self.from)?;
         let kind = Kind::from_number(parsed.kind).ok_or(self.refuse(
             Code::UnexpectedMessage,
             "FRAME-11",
             "a message type is not registered",
         ))?;
-        self.key.open(parsed.sequence, header, &mut body).blame(self.from)?;
         self.next_sequence += 1;
         if self.digests.len() == REMEMBERED {
             self.digests.pop_front();
@@ -249,7 +251,7 @@ impl Opener {
     }
 
     fn check_size(&self, header: &Header, body_bytes: usize) -> Result<(), Error> {
-        if header.message_bytes > self.limits.max_message {
+        if header.message_bytes > self.limits.max_message && !is_on(Switch::NoMessageLimit) {
             return Err(self.refuse(Code::MessageTooLarge, "FRAME-5", "a message exceeds the negotiated size"));
         }
         if header.chunk_bytes > self.limits.max_chunk || body_bytes != header.chunk_bytes as usize + TAG_BYTES {
@@ -261,13 +263,14 @@ impl Opener {
     fn check_repeated(&self, sequence: u64, digest: [u8; 32]) -> Result<(), Error> {
         let age = usize::try_from(self.next_sequence - sequence).unwrap_or(usize::MAX);
         let known = self.digests.len().checked_sub(age).and_then(|index| self.digests.get(index));
-        if known == Some(&digest) {
+        if known == Some(&digest) || is_on(Switch::IgnoresConflict) {
             return Ok(());
         }
         Err(self.refuse(Code::Conflict, "FRAME-8", "a sequence number came twice with different content"))
     }
 
-    fn check_chunk(&self, header: &Header) -> Result<(), Error> {
+    /// The part of FRAME-7 that one header decides.
+    fn check_cut(&self, header: &Header) -> Result<(), Error> {
         let size = u64::from(self.limits.max_chunk.max(1));
         let chunks = header.message_bytes.div_ceil(size).max(1);
         let start = u64::from(header.chunk) * size;
@@ -275,6 +278,14 @@ impl Opener {
         let fits = u64::from(header.chunks) == chunks
             && header.chunk < header.chunks
             && u64::from(header.chunk_bytes) == expected;
+        if fits {
+            return Ok(());
+        }
+        Err(self.refuse(Code::MalformedFrame, "FRAME-7", "a chunk does not follow from its message's length"))
+    }
+
+    /// The part of FRAME-7 that compares a frame with the next sequence with those before it.
+    fn check_next(&self, header: &Header) -> Result<(), Error> {
         let follows = match &self.partial {
             None => header.chunk == 0,
             Some(partial) => {
@@ -284,10 +295,10 @@ impl Opener {
                     && (header.chunks, header.message_bytes) == (first.chunks, first.message_bytes)
             }
         };
-        if fits && follows {
+        if follows {
             return Ok(());
         }
-        Err(self.refuse(Code::MalformedFrame, "FRAME-7", "a chunk does not follow from its message"))
+        Err(self.refuse(Code::MalformedFrame, "FRAME-7", "a chunk does not follow from the one before"))
     }
 
     fn collect(&mut self, kind: Kind, header: &Header, body: Vec<u8>) -> Option<Message> {
@@ -308,6 +319,54 @@ impl Opener {
     }
 }
 
+/// Takes the frames of one link: those of its peer and, where that is the initiator, those that it relays.
+#[derive(Debug)]
+pub struct Receiver {
+    session: SessionId,
+    own: Rank,
+    peer: Rank,
+    /// By sender rank.
+    openers: Vec<Option<Opener>>,
+}
+
+impl Receiver {
+    /// A receiver of rank `own` on the link of `peer`. `openers` are by sender rank; none at the own one.
+    pub fn new(session: SessionId, own: Rank, peer: Rank, openers: Vec<Option<Opener>>) -> Self {
+        Receiver { session, own, peer, openers }
+    }
+
+    /// Reads whose frame this is and for whom: an initiator relays what is not for itself, without opening it.
+    ///
+    /// # Errors
+    /// FRAME-1 to FRAME-3.
+    pub fn route(&self, header: &[u8]) -> Result<Header, Error> {
+        let header = Header::parse(header, self.peer)?;
+        if header.session != self.session {
+            return Err(Error::peer(self.peer, Code::UnknownSession, "FRAME-2", "a frame names another session"));
+        }
+        let known = matches!(self.openers.get(header.sender.index()), Some(Some(_))) && header.sender != self.own;
+        if !known || (header.sender != self.peer && self.peer != Rank::INITIATOR) {
+            return Err(Error::peer(self.peer, Code::WrongParty, "FRAME-3", "a frame claims another sender"));
+        }
+        Ok(header)
+    }
+
+    /// Takes a frame for the own rank; answers a message and its sender when the last chunk has come.
+    ///
+    /// # Errors
+    /// FRAME-1 to FRAME-11; the session is over.
+    pub fn open(&mut self, header: &[u8], body: Vec<u8>) -> Result<Option<(Rank, Message)>, Error> {
+        let sender = self.route(header)?.sender;
+        match self.openers.get_mut(sender.index()) {
+            Some(Some(opener)) => Ok(opener.open(header, body)?.map(|message| (sender, message))),
+            _ => Ok(None),
+        }
+    }
+}
+
 #[cfg(test)]
 #[path = "frame_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "../tests/vectors/frame.rs"]
+mod vectors;

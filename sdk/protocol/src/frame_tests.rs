@@ -85,7 +85,7 @@ fn an_altered_body_or_header_does_not_open() {
     assert!(opener.open(&frame.header, frame.body).unwrap().is_some(), "a refusal leaves the state as it was");
 }
 
-// clause: FRAME-1, FRAME-2, FRAME-3, FRAME-4, FRAME-5, FRAME-6, FRAME-7, FRAME-11
+// clause: FRAME-1, FRAME-2, FRAME-3, FRAME-4, FRAME-5, FRAME-6, FRAME-7, FRAME-10
 #[test]
 fn each_header_field_is_checked() {
     let cases: &[(usize, u8, Code, &str)] = &[
@@ -101,7 +101,7 @@ fn each_header_field_is_checked() {
         (43, 1, Code::MalformedFrame, "FRAME-7"),
         (47, 3, Code::MalformedFrame, "FRAME-7"),
         (55, 1, Code::MalformedFrame, "FRAME-7"),
-        (2, 0x7f, Code::UnexpectedMessage, "FRAME-11"),
+        (2, 0x7f, Code::BadSeal, "FRAME-10"),
     ];
     for (offset, flip, code, requirement) in cases {
         let (mut sealer, mut opener) = pair();

@@ -3,6 +3,12 @@
 //! No clock, file, socket or system randomness: a [`Machine`] consumes a state and a message and answers the next state
 //! and what to send. The documents are in `spec/`; each module names its own.
 pub mod align;
+#[cfg(test)]
+#[path = "../../core/tests/vectors/case.rs"]
+mod case;
+#[cfg(test)]
+#[path = "../../crypto/tests/vectors/digest.rs"]
+mod digest;
 mod envelope;
 mod error;
 pub mod frame;

@@ -3,7 +3,7 @@ use super::reader::Reader;
 use super::{Duplex, Event, Frame, QUEUED_MESSAGES, Sink, Stopper, Traffic, blame, stopped};
 use bytes::Bytes;
 use hefu_core::{Code, Fault, PartyId, Rank, Reader as ByteReader, SessionId, Stage};
-use hefu_protocol::frame::{Limits, Sealer, Receiver};
+use hefu_protocol::frame::{Limits, Receiver, Sealer};
 use hefu_protocol::session::Keys;
 use hefu_protocol::{Error, Kind, Message, Outgoing};
 use std::collections::VecDeque;
