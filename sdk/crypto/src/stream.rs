@@ -1,34 +1,82 @@
 //! `Stream(key)`: the AES-128 counter-mode key stream of spec/conventions.md, section 2.
-use cipher::{KeyIvInit, StreamCipher};
+use cipher::{BlockCipherEncrypt, KeyInit};
 use std::fmt;
+use zeroize::Zeroize;
+
+/// Bytes of a cipher block.
+const BLOCK: usize = 16;
+
+/// Blocks that are encrypted at a time: enough for the widest vector unit, and within the first-level cache.
+const BATCH: usize = 256;
 
 /// A pseudo-random stream of bytes and little-endian words.
 ///
 /// # Security
-/// Wiped on drop by the cipher crate. A key serves one purpose (CONV-3).
-pub struct Stream(ctr::Ctr128BE<aes::Aes128>);
+/// Wiped on drop. A key serves one purpose (CONV-3).
+pub struct Stream {
+    cipher: aes::Aes128,
+    /// The number of the next block.
+    counter: u128,
+    /// The last block, of which the bytes from `used` on are still to be read.
+    rest: [u8; BLOCK],
+    used: usize,
+}
 
 impl Stream {
     /// The stream of a 16-byte key, from its first byte.
     pub fn new(key: [u8; 16]) -> Self {
-        Stream(ctr::Ctr128BE::new(&key.into(), &[0; 16].into()))
+        Stream { cipher: aes::Aes128::new(&key.into()), counter: 0, rest: [0; BLOCK], used: BLOCK }
     }
 
     /// The next bytes.
     pub fn fill(&mut self, out: &mut [u8]) {
-        out.fill(0);
-        self.0.apply_keystream(out);
+        let (head, out) = out.split_at_mut(out.len().min(BLOCK - self.used));
+        let used = self.used + head.len();
+        head.copy_from_slice(&self.rest[self.used..used]);
+        self.used = used;
+        let (whole, tail) = out.split_at_mut(out.len() / BLOCK * BLOCK);
+        self.blocks(whole, |out, bytes| out.copy_from_slice(bytes));
+        if !tail.is_empty() {
+            let mut last = aes::Block::from(self.counter.to_be_bytes());
+            self.counter = self.counter.wrapping_add(1);
+            self.cipher.encrypt_block(&mut last);
+            tail.copy_from_slice(&last[..tail.len()]);
+            (self.rest, self.used) = (last.into(), tail.len());
+        }
     }
 
     /// The next `u64le` values.
     pub fn fill_u64(&mut self, out: &mut [u64]) {
-        let mut bytes = [0; 4096];
-        for words in out.chunks_mut(bytes.len() / 8) {
-            let bytes = &mut bytes[..8 * words.len()];
-            self.fill(bytes);
-            for (word, b) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-                *word = u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+        let (pairs, single) = out.split_at_mut(if self.used == BLOCK { out.len() / 2 * 2 } else { 0 });
+        self.blocks(pairs, |out, bytes| {
+            for (word, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+                *word = u64::from_le_bytes(*bytes);
             }
+        });
+        for word in single {
+            *word = self.u64();
+        }
+    }
+
+    /// Whole blocks of the key stream, handed over a batch at a time with its equal part of `out`.
+    #[inline]
+    fn blocks<T>(&mut self, mut out: &mut [T], write: impl Fn(&mut [T], &[u8])) {
+        let share = BLOCK / size_of::<T>();
+        let mut batch = [[0u8; BLOCK]; BATCH];
+        while !out.is_empty() {
+            // within an aligned batch only the last byte of the counter changes
+            let first = (self.counter % BATCH as u128) as usize;
+            let count = (out.len() / share).min(BATCH - first);
+            let mut next = u128::from_le_bytes(self.counter.to_be_bytes());
+            let blocks = &mut batch[..count];
+            for block in blocks.iter_mut() {
+                *block = next.to_le_bytes();
+                next = next.wrapping_add(1 << 120);
+            }
+            self.counter = self.counter.wrapping_add(count as u128);
+            self.cipher.encrypt_blocks(aes::Block::cast_slice_from_core_mut(blocks));
+            let part = out.split_off_mut(..count * share).unwrap_or_default();
+            write(part, blocks.as_flattened());
         }
     }
 
@@ -61,6 +109,12 @@ impl Stream {
     }
 }
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.rest.zeroize();
+    }
+}
+
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Stream(…)")
@@ -86,6 +140,33 @@ mod tests {
         let mut words = [0; 1000];
         Stream::new([3; 16]).fill_u64(&mut words);
         assert!(words.iter().zip(bytes.chunks(8)).all(|(w, b)| w.to_le_bytes() == b));
+    }
+
+    #[test]
+    fn pieces_of_any_size_are_the_stream() {
+        let mut whole = [0; 9000];
+        Stream::new([4; 16]).fill(&mut whole);
+        // counter mode, block by block
+        let cipher = aes::Aes128::new(&[4; 16].into());
+        for (i, block) in whole.chunks(BLOCK).enumerate() {
+            let mut expected = aes::Block::from((i as u128).to_be_bytes());
+            cipher.encrypt_block(&mut expected);
+            assert_eq!(block, &expected[..block.len()]);
+        }
+        let mut stream = Stream::new([4; 16]);
+        let mut at = 0;
+        for (i, size) in [1, 15, 16, 17, 0, 3, 4096, 5, 31, 24, 8, 2000].into_iter().enumerate() {
+            let mut part = vec![0; size];
+            if i % 2 == 1 && size % 8 == 0 {
+                let mut words = vec![0; size / 8];
+                stream.fill_u64(&mut words);
+                part = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+            } else {
+                stream.fill(&mut part);
+            }
+            assert_eq!(part, whole[at..at + size], "piece {i}");
+            at += size;
+        }
     }
 
     #[test]

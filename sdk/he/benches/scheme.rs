@@ -2,10 +2,12 @@
 //! without, with no packing, checks or conversions.
 //!
 //! `cargo bench -p hefu-he`
+#![allow(clippy::unwrap_used, missing_docs)]
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hefu_crypto::Stream;
 use hefu_he::{AnswerStreams, Backend, Coefficients, Form, N, SEED_BYTES, Set, Slots, floor::Floor};
 use std::hint::black_box;
+use std::time::Duration;
 
 const KEY: [u8; SEED_BYTES] = [1; SEED_BYTES];
 
@@ -110,5 +112,9 @@ fn all(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, all);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
+    targets = all
+}
 criterion_main!(benches);

@@ -1,5 +1,6 @@
-//! What the operations cannot do without: transforms, key stream and products, with no packing, checks or conversions.
-//! Benchmarks measure it beside the operations; nothing else uses it.
+//! What the operations cannot do without: transforms, key stream and products, with no checks or conversions.
+//! Benchmarks measure it beside the operations; nothing else uses it. (Ciphertexts are multiplied from their packed form in
+//! one pass, here as there.)
 use crate::key::Ring;
 use crate::ntt::Ntt;
 use crate::parameters::KEPT;
@@ -68,7 +69,6 @@ impl Floor {
             ntt.forward(p1);
             stream.fill_u64(a);
             stream.fill_u64(a);
-            sums.fill(0);
             let zero = &self.public;
             self.ring.kernels.accumulate_pair(sums, (p0, &self.packed, zero), (p1, &self.packed, zero), ntt.prime.p);
         }
@@ -79,8 +79,7 @@ impl Floor {
     pub fn answer(&self, stream: &mut Stream, work: &mut FloorScratch) {
         let Scratch { lifted: [x, h, ..], multipliers: [u, c], error, .. } = &mut work.scratch;
         for (ntt, out) in self.plain.iter().zip([&mut *x, &mut *h]) {
-            stream.fill_u64(out);
-            out.fill(0);
+            stream.fill_u64(error);
             ntt.inverse(out);
         }
         for _ in 0..4 {
