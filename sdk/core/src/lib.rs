@@ -3,6 +3,7 @@
 //! Everything here is plain data: no clock, no randomness, no files. Terms are those of `spec/README.md`.
 mod bytes;
 mod error;
+pub mod fault;
 mod id;
 mod progress;
 pub mod registry;

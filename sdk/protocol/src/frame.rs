@@ -229,7 +229,7 @@ impl Opener {
             "FRAME-11",
             "a message type is not registered",
         ))?;
-        self.next_sequence += 1;
+        self.next_sequence = parsed.sequence + 1;
         if self.digests.len() == REMEMBERED {
             self.digests.pop_front();
         }
@@ -251,7 +251,7 @@ impl Opener {
     }
 
     fn check_size(&self, header: &Header, body_bytes: usize) -> Result<(), Error> {
-        if header.message_bytes > self.limits.max_message && !is_on(Switch::NoMessageLimit) {
+        if header.message_bytes > self.limits.max_message && !is_on(Switch::NoLengthCap) {
             return Err(self.refuse(Code::MessageTooLarge, "FRAME-5", "a message exceeds the negotiated size"));
         }
         if header.chunk_bytes > self.limits.max_chunk || body_bytes != header.chunk_bytes as usize + TAG_BYTES {

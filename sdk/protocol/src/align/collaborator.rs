@@ -7,6 +7,7 @@ use super::wire::{
 use crate::error::Blame;
 use crate::session::Keys;
 use crate::{Error, Kind, Machine, Message, Step};
+use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Code, Join, Progress, Rank, Reader, Stage};
 use hefu_crypto::{Blinder, ELEMENT_BYTES, Seed};
 use std::sync::Arc;
@@ -60,12 +61,17 @@ impl Collaborator {
         Collaborator { keys, plan, own_keys, seed, state: State::Start }
     }
 
+    /// Where the scalar comes from: fresh with the job's seed (ALIGN-5).
+    fn scalar_seed(&self) -> Seed {
+        if is_on(Switch::StaticScalar) { Seed::new([0; 32]) } else { self.seed.derive("align scalar", &[]) }
+    }
+
     fn begin_matching(mut self, n: u64) -> Result<Step<Self>, Error> {
         let m = self.own_keys.len() as u64;
         let count =
             u32::try_from(m).map_err(|_| Error::job(Code::TooManyRows, "ALIGN-6", "too many rows of one's own"))?;
         let matching = Matching {
-            blinder: Blinder::new(&self.seed.derive("align scalar", &[])),
+            blinder: Blinder::new(&self.scalar_seed()),
             order: self.seed.stream("align permutation", &[]).permutation(count),
             sent: 0,
             tag_bytes: tag_bytes(n, m),
@@ -170,7 +176,7 @@ impl Collaborator {
             };
         }
         match taken.get_mut(position as usize) {
-            Some(taken) if !*taken => {
+            Some(taken) if !*taken || is_on(Switch::AcceptsRepeatedPosition) => {
                 *taken = true;
                 Ok(order[position as usize])
             }

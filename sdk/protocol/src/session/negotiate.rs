@@ -1,6 +1,7 @@
 //! Making, opening and checking the documents of a session.
 use super::document::{CONFIRM_TYPE, Confirm, Descriptor, OFFER_TYPE, Offer, PARTY_TYPE, parse_strict};
 use crate::Error;
+use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Code, PartyId, Rank, Stage};
 use hefu_crypto::{SigningKey, Suite, dsse};
 
@@ -133,7 +134,7 @@ pub fn check_offer(offer: &Offer, own: &PartyId, peer: &PartyId) -> Result<Accep
         "SESS-5",
         "the parties share no cipher suite",
     ))?;
-    if offer.extensions.iter().any(|extension| extension.critical) {
+    if offer.extensions.iter().any(|extension| extension.critical) && !is_on(Switch::IgnoresCriticalExtension) {
         return Err(Error::refused(Code::UnknownCritical, "SESS-10", "a critical extension is not known here"));
     }
     check_plan(offer)?;

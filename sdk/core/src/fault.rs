@@ -1,0 +1,105 @@
+//! Switchable faults: each takes one check out of a node, to prove that the conformance suite notices.
+//!
+//! They exist in the build `hefu-faulty` alone (feature `faulty`). In every other build [`is_on`] is constant false, and
+//! nothing can switch a fault on. Names and clauses are those of the suite's catalogue.
+
+macro_rules! switches {
+    ($($(#[$doc:meta])* $variant:ident = $id:literal, $clause:literal;)+) => {
+        /// One fault.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u32)]
+        pub enum Switch { $($(#[$doc])* $variant),+ }
+
+        impl Switch {
+            /// Every fault.
+            pub const ALL: &'static [Switch] = &[$(Switch::$variant),+];
+
+            /// Its name on the command line and in the suite's catalogue.
+            pub fn id(self) -> &'static str {
+                match self { $(Switch::$variant => $id),+ }
+            }
+
+            /// The requirement that it violates.
+            pub fn clause(self) -> &'static str {
+                match self { $(Switch::$variant => $clause),+ }
+            }
+        }
+    };
+}
+
+switches! {
+    /// A session id that was seen before is accepted.
+    ForgetsSessions = "forgets-sessions", "SESS-9";
+    /// A critical extension that is not known is ignored.
+    IgnoresCriticalExtension = "ignores-critical-extension", "SESS-10";
+    /// A job that no entry permits is accepted.
+    SkipsAllowCheck = "skips-allow-check", "SESS-12";
+    /// A schema digest that is not the dataset's is accepted.
+    IgnoresCitedSchema = "ignores-cited-schema", "SESS-13";
+    /// A wrong transcript signature is accepted.
+    AcceptsBadTranscriptSignature = "accepts-bad-transcript-signature", "SESS-15";
+    /// A list of confirms without the own one is accepted.
+    IgnoresOwnConfirm = "ignores-own-confirm", "SESS-16";
+    /// Reserved bytes of a frame header may hold anything.
+    IgnoresReservedBytes = "ignores-reserved-bytes", "FRAME-1";
+    /// A message may be of any size.
+    NoLengthCap = "no-length-cap", "FRAME-5";
+    /// A changed repetition of a frame is ignored.
+    IgnoresConflict = "ignores-conflict", "FRAME-8";
+    /// A missing frame is passed over.
+    AcceptsGap = "accepts-gap", "FRAME-9";
+    /// The identity is accepted as a blinded key.
+    AcceptsIdentity = "accepts-identity", "ALIGN-2";
+    /// The same element may come twice.
+    AcceptsRepeatedElement = "accepts-repeated-element", "ALIGN-3";
+    /// Every session blinds with the same scalar.
+    StaticScalar = "static-scalar", "ALIGN-5";
+    /// The same position may come twice.
+    AcceptsRepeatedPosition = "accepts-repeated-position", "ALIGN-8";
+}
+
+#[cfg(feature = "faulty")]
+static ON: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+/// Whether a fault is switched on.
+#[cfg(feature = "faulty")]
+pub fn is_on(switch: Switch) -> bool {
+    ON.load(std::sync::atomic::Ordering::Relaxed) & (1 << switch as u32) != 0
+}
+
+/// Whether a fault is switched on: never, in this build.
+#[cfg(not(feature = "faulty"))]
+#[inline(always)]
+pub const fn is_on(_: Switch) -> bool {
+    false
+}
+
+/// Switches a fault on by its name; false where there is none of this name.
+#[cfg(feature = "faulty")]
+pub fn switch_on(id: &str) -> bool {
+    let found = Switch::ALL.iter().find(|switch| switch.id() == id);
+    if let Some(switch) = found {
+        ON.fetch_or(1 << *switch as u32, std::sync::atomic::Ordering::Relaxed);
+    }
+    found.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(feature = "faulty"))]
+    fn no_fault_is_on_in_this_build() {
+        assert!(!Switch::ALL.iter().any(|switch| is_on(*switch)));
+    }
+
+    #[test]
+    fn names_differ_and_fit_the_word() {
+        let mut ids: Vec<_> = Switch::ALL.iter().map(|switch| switch.id()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), Switch::ALL.len());
+        assert!(Switch::ALL.len() <= 32);
+    }
+}
