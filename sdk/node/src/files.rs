@@ -1,7 +1,7 @@
 //! Files of the state folder: whole or not at all, and private where they hold a secret.
 use crate::Error;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,18 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     replace(path, bytes, 0o600)
 }
 
+/// Creates an empty file that is readable by the owner only.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    create(path, 0o600)
+}
+
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)
+}
+
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     let partial = partial_name(path);
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&partial)
+    let written = create(&partial, mode)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&partial, path));
     written.map_err(|e| {

@@ -209,3 +209,14 @@ fn private_keys_are_private() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_and_results_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut bank = Party::start("bank", "").await;
+    bank.publish("loans", &world::table::tables(50, 1).bank, "y").await.unwrap();
+    for name in ["hefu.db", "hefu.db-wal", "datasets/loans.csv"] {
+        let mode = std::fs::metadata(bank.state().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}");
+    }
+}

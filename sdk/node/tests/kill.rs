@@ -177,3 +177,29 @@ async fn a_frozen_collaborator_is_named_as_slow() {
     assert_eq!((error.code, error.party), (1002, party_id("tax").to_string()));
     assert!(bank.model_files().is_empty());
 }
+
+// clause: FRAME-12
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_collaborators_the_frozen_one_is_named() {
+    let mut tax = Remote::start("tax", &allow("bank", "tax")).await;
+    let mut bank = Party::start("bank", "[limits]\nidle_timeout_s = 2\n").await;
+    let mut power = Party::start("power", &allow("bank", "power")).await;
+    bank.trust(&power).await;
+    power.trust(&bank).await;
+    tax.control.trust(bank.node.descriptor(), "bank").await;
+    tax.control.trust(power.node.descriptor(), "power").await;
+    for party in [&mut bank, &mut power] {
+        party.control.trust(&tax.descriptor(), "tax").await;
+    }
+    let tables = tables(12_000, 10);
+    bank.publish("loans", &tables.bank, "y").await.unwrap();
+    power.publish("power", &tables.power, "").await.unwrap();
+    tax.control.publish(&tax.folder.path().join("tax.csv"), "tax", &tables.tax, "").await.unwrap();
+    let job = bank.submit(train_job(&["power", "tax"])).await.unwrap();
+    assert_eq!(bank.control.wait_until(&job, trains).await.state, "RUNNING");
+    tax.freeze();
+    for party in [&mut bank, &mut power] {
+        let error = party.wait_as_collaborator(&job).await.error.unwrap();
+        assert_eq!((error.code, error.party), (1002, party_id("tax").to_string()));
+    }
+}

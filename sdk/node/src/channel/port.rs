@@ -259,16 +259,40 @@ impl Port {
     }
 
     /// Waits until a link ends; messages that still arrive are dropped. `None`: the peer closed its direction in order.
-    pub(crate) async fn ended(&mut self) -> Option<Fault> {
+    async fn ended(&mut self) -> Option<Fault> {
         loop {
             match self.inbox.recv().await {
-                Some(Event::Message(rank, message)) if message.kind == Kind::Error => {
-                    return Some(self.peer_error(rank, &message));
-                }
-                Some(Event::Message(..)) => {}
-                Some(Event::Ended { clean: true, .. }) | None => return None,
-                Some(Event::Ended { fault, clean: false }) => return Some(fault),
+                Some(Event::Message(_, message)) if message.kind != Kind::Error => {}
+                event => return self.verdict(event),
             }
+        }
+    }
+
+    /// Waits until the link ends, after the last stage: nothing but its end may come (FRAME-11).
+    pub(crate) async fn after_stages(&mut self) -> Option<Fault> {
+        if let Some((rank, _)) = self.held.front() {
+            return Some(self.blame(&Error::unexpected(*rank)));
+        }
+        let event = self.inbox.recv().await;
+        self.verdict(event)
+    }
+
+    /// The fault that a peer has told already, if one has.
+    pub(crate) fn told(&mut self) -> Option<Fault> {
+        loop {
+            match self.inbox.try_recv().ok()? {
+                Event::Message(_, message) if message.kind != Kind::Error => {}
+                event => return self.verdict(Some(event)),
+            }
+        }
+    }
+
+    fn verdict(&self, event: Option<Event>) -> Option<Fault> {
+        match event {
+            Some(Event::Message(rank, message)) if message.kind == Kind::Error => Some(self.peer_error(rank, &message)),
+            Some(Event::Message(rank, _)) => Some(self.blame(&Error::unexpected(rank))),
+            Some(Event::Ended { clean: true, .. }) | None => None,
+            Some(Event::Ended { fault, clean: false }) => Some(fault),
         }
     }
 

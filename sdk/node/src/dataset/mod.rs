@@ -71,7 +71,7 @@ impl Datasets {
             let cause = format!("the file cannot be read ({})", e.kind());
             Fault::because(Code::BadFile, cause).at(place)
         })?;
-        let mut copy = std::fs::File::create(partial).map_err(|e| Error::disk(partial, e))?;
+        let mut copy = files::create_private(partial).map_err(|e| Error::disk(partial, e))?;
         std::io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all()).map_err(|e| Error::disk(partial, e))
     }
 

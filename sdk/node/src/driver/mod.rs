@@ -41,7 +41,12 @@ impl Driver {
         &self.costs
     }
 
-    /// Gives the port back, with the last stage.
+    /// The fault that a peer has told already, if one has.
+    pub(crate) fn told(&mut self) -> Option<Fault> {
+        self.port.told()
+    }
+
+    /// Gives the port back.
     pub(crate) fn into_port(self) -> Port {
         self.port
     }

@@ -185,7 +185,7 @@ impl Collaboration {
                     request => return request.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator())),
                 },
                 // An initiator may end its direction in order before it closes.
-                ended = port.ended(), if link_is_open => match ended {
+                ended = port.after_stages(), if link_is_open => match ended {
                     Some(fault) => return Err(fault),
                     None => link_is_open = false,
                 },

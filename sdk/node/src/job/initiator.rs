@@ -174,14 +174,19 @@ impl Conduct {
         let driver = Driver::new(port, Handle::current(), live.observer(traffic.clone()));
         let (work, group) = (self.clone(), invitation.group().to_owned());
         let seed = Seed::new(crate::random::<32>()?);
-        let (outcome, driver) = off_thread(driver, move |driver| match &work.part {
+        let (outcome, mut driver) = off_thread(driver, move |driver| match &work.part {
             None if work.plan.kind == JobKind::Align => work.align_only(driver, &table, &seed, &group, started),
             None => work.train(driver, &table, &seed, &group, started),
             Some(part) => work.score(driver, &table, &seed, part, &group, started),
         })
         .await?;
         let outcome = match (outcome, live.stopper.fault()) {
-            (Ok(finished), None) => invitation.close().await.map(|()| finished),
+            // A collaborator that has ended by itself refuses Close; what it said before is the reason.
+            (Ok(finished), None) => match invitation.close().await {
+                Ok(()) => Ok(finished),
+                Err(fault) => Err(driver.told().unwrap_or(fault)),
+            },
+            (Err(fault), None) if fault.code == Code::PeerSlow => Err(invitation.slowest(fault).await),
             (Ok(_), Some(fault)) | (Err(fault), _) => Err(fault),
         };
         if let Err(fault) = &outcome {

@@ -18,6 +18,9 @@ use tokio::task::JoinSet;
 /// How long an Abort may take: the peer's own idle time ends the session where it does not arrive.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a collaborator that is slow with its frames may take to answer the simplest call.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The initiator's side of a session, as far as it has come.
 pub(crate) struct Invitation {
     pub(crate) session: SessionId,
@@ -161,6 +164,16 @@ impl Invitation {
     pub(crate) async fn close(&self) -> Result<(), Fault> {
         let session = self.session;
         each(self.clients.clone(), move |client| async move { client.close(session).await }).await.map(drop)
+    }
+
+    /// Names the collaborator that does not even answer, where one of several does not.
+    pub(crate) async fn slowest(&self, fault: Fault) -> Fault {
+        let answers = each(self.clients.clone(), |client| async move { Ok(client.answers(PROBE_TIMEOUT).await) }).await;
+        let silent = answers.unwrap_or_default().iter().position(|answered| !answered);
+        match silent.and_then(|index| self.links.get(index)) {
+            Some(link) => fault.by(&link.party),
+            None => fault,
+        }
     }
 
     /// Tells all collaborators why the session is over, as far as they can be reached.

@@ -1,7 +1,7 @@
 //! The store in one SQLite file.
 use super::{DatasetRecord, ModelRecord, Store};
-use crate::Error;
 use crate::job::JobRecord;
+use crate::{Error, files};
 use hefu_core::{JobId, ModelId, PartyId, SessionId};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 use serde::Serialize;
@@ -31,6 +31,10 @@ impl SqliteStore {
     /// `DISK`.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let failed = |e: rusqlite::Error| Error::disk(path, e);
+        // Results hold scores: the file, and those that SQLite puts beside it, are the owner's only.
+        if !path.exists() && path != Path::new(":memory:") {
+            files::create_private(path).map_err(|e| Error::disk(path, e))?;
+        }
         let connection = Connection::open(path).map_err(failed)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;

@@ -4,11 +4,12 @@ use crate::node::Shared;
 use crate::services;
 use crate::tls::{Link, MAX_DECODED};
 use hefu_core::{Code, Fault, PartyId, SessionId};
+use hefu_proto::v1::discovery_service_client::DiscoveryServiceClient;
 use hefu_proto::v1::session_service_client::SessionServiceClient;
 use hefu_proto::v1::session_service_server::SessionService;
 use hefu_proto::v1::{
-    AbortRequest, AbortResponse, CloseRequest, CloseResponse, ConfirmRequest, ConfirmResponse, OpenRequest,
-    OpenResponse,
+    AbortRequest, AbortResponse, CloseRequest, CloseResponse, ConfirmRequest, ConfirmResponse, GetVersionsRequest,
+    OpenRequest, OpenResponse,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,6 +119,12 @@ impl SessionClient {
     pub(crate) async fn close(&self, session: SessionId) -> Result<(), Fault> {
         let mut client = self.client.clone();
         self.call(client.close(CloseRequest { session: session.0.to_vec() })).await.map(drop)
+    }
+
+    /// Whether the collaborator answers at all.
+    pub(crate) async fn answers(&self, timeout: Duration) -> bool {
+        let mut client = DiscoveryServiceClient::new(self.link.channel.clone());
+        tokio::time::timeout(timeout, client.get_versions(GetVersionsRequest {})).await.is_ok_and(|a| a.is_ok())
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Fault> {
