@@ -24,7 +24,8 @@ impl<S> fmt::Debug for AnswerStreams<'_, S> {
 }
 
 impl Slots {
-    /// Answers with the masked sum: `out` becomes `pack(c0) ‖ pack(c1)`, `mask` the mask r of the N slots, each in [0, t).
+    /// Answers with the masked sum: `out` becomes `pack(c0) ‖ pack(c1)`, `mask` the mask r of the N slots, each in [0,
+    /// t).
     ///
     /// The key owner will decrypt sum + r mod t. A fresh encryption of zero, a fresh mask and a fresh flood are added
     /// (RLWE-3). The accumulator is empty afterwards and may be used for the next block.

@@ -1,6 +1,6 @@
 //! What the operations cannot do without: transforms, key stream and products, with no checks or conversions.
-//! Benchmarks measure it beside the operations; nothing else uses it. (Ciphertexts are multiplied from their packed form in
-//! one pass, here as there.)
+//! Benchmarks measure it beside the operations; nothing else uses it. (Ciphertexts are multiplied from their packed
+//! form in one pass, here as there.)
 use crate::key::Ring;
 use crate::ntt::Ntt;
 use crate::parameters::KEPT;
@@ -42,8 +42,8 @@ impl Floor {
         }
     }
 
-    /// One encryption: the plaintext's inverse transforms; per prime a transform, a key stream and a product with s; the
-    /// errors' key stream.
+    /// One encryption: the plaintext's inverse transforms; per prime a transform, a key stream and a product with s;
+    /// the errors' key stream.
     pub fn encrypt(&self, stream: &mut Stream, work: &mut FloorScratch) {
         let Scratch { lifted: [x, h, ..], multipliers: [c0, a], .. } = &mut work.scratch;
         for (ntt, out) in self.plain.iter().zip([&mut *x, &mut *h]) {

@@ -112,8 +112,8 @@ pub(crate) fn error_offset(p: u64) -> u64 {
 
 /// N independent uniform values of {0, 1, 2}, that is, of {−1, 0, 1} plus 1.
 ///
-/// A 32-bit word w ≠ 0 gives ⌊3w/2^32⌋, which is exactly uniform over the 2^32 − 1 words. Only words 0 are replaced, so that
-/// time tells nothing of the values.
+/// A 32-bit word w ≠ 0 gives ⌊3w/2^32⌋, which is exactly uniform over the 2^32 − 1 words. Only words 0 are replaced, so
+/// that time tells nothing of the values.
 pub(crate) fn thirds(kernels: Kernels, stream: &mut impl Draw, out: &mut [u64]) {
     let mut words = Words::zeros(out.len() / 2);
     stream.fill_u64(&mut words);

@@ -118,7 +118,8 @@ impl Slots {
         Accumulator { set: self.set(), sums, products: 0 }
     }
 
-    /// A fresh secret key, and p0 for the wire. `public_seed` is K of section 3, `secret` a stream of this purpose (RLWE-1).
+    /// A fresh secret key, and p0 for the wire. `public_seed` is K of section 3, `secret` a stream of this purpose
+    /// (RLWE-1).
     pub fn generate(&self, public_seed: &[u8; SEED_BYTES], secret: &mut Stream) -> (SecretKey, Vec<u8>) {
         self.ring.generate(public_seed, secret)
     }
@@ -159,8 +160,8 @@ impl Slots {
 
     /// Encrypts slot values under the owner's key: `out` becomes `seed ‖ pack(c0)` (section 4).
     ///
-    /// At most N values of magnitude below 2^35; missing ones are 0. `seed` is public and fresh, `noise` a secret stream of
-    /// this ciphertext.
+    /// At most N values of magnitude below 2^35; missing ones are 0. `seed` is public and fresh, `noise` a secret
+    /// stream of this ciphertext.
     ///
     /// # Errors
     /// [`Error::TooManyValues`], [`Error::ValueTooLarge`], [`Error::WrongSet`].
@@ -195,8 +196,8 @@ impl Slots {
 
     /// Adds multipliers × ciphertext, twice: slot-wise products with the vectors that were encrypted.
     ///
-    /// Each pair is at most N multipliers of magnitude below 2^35 (missing ones are 0) and a ciphertext from the wire. After
-    /// an error the accumulator must not be used any more.
+    /// Each pair is at most N multipliers of magnitude below 2^35 (missing ones are 0) and a ciphertext from the wire.
+    /// After an error the accumulator must not be used any more.
     ///
     /// # Errors
     /// [`Error::WrongLength`], [`Error::BadElement`] (RLWE-2), [`Error::TooManyValues`], [`Error::ValueTooLarge`],

@@ -1,10 +1,11 @@
-//! The initiator's choice of the next point (spec/vlr.md, section 8; reasons in spec/decisions/0003-optimiser-schedule.md).
+//! The initiator's choice of the next point (spec/vlr.md, section 8; reasons in
+//! spec/decisions/0003-optimiser-schedule.md).
 //!
-//! Anderson acceleration in the metric M: among all affine combinations of the known points, take the one whose linearly
-//! combined gradient is least, and step from there against that gradient. For a quadratic objective this is as good
-//! as conjugate gradients, and it needs inner products only. Two kinds of doubt enter the least-squares problem as
-//! a ridge, pair by pair: the noise of the sigmoid's grade, and the curvature's change between the pair and the
-//! present point. So old and coarse pairs fade as far as they deserve, and none is ever dropped.
+//! Anderson acceleration in the metric M: among all affine combinations of the known points, take the one whose
+//! linearly combined gradient is least, and step from there against that gradient. For a quadratic objective this is as
+//! good as conjugate gradients, and it needs inner products only. Two kinds of doubt enter the least-squares problem as
+//! a ridge, pair by pair: the noise of the sigmoid's grade, and the curvature's change between the pair and the present
+//! point. So old and coarse pairs fade as far as they deserve, and none is ever dropped.
 mod gram;
 #[cfg(test)]
 mod tests;
@@ -52,8 +53,8 @@ impl Grade {
 
     /// The share of the sum of all announced bounds that the sine set's R has to reach.
     ///
-    /// The largest predictors of two parties rarely meet in one row, so coarse and medium evaluations are content
-    /// with two thirds. Past R the approximation decays smoothly to P/2. Convergence is accepted in fine ones alone, which
+    /// The largest predictors of two parties rarely meet in one row, so coarse and medium evaluations are content with
+    /// two thirds. Past R the approximation decays smoothly to P/2. Convergence is accepted in fine ones alone, which
     /// reach the whole sum (VLR-6).
     pub fn reach(self) -> f64 {
         match self {

@@ -24,8 +24,8 @@ pub(super) fn is_supported() -> bool {
 
 /// Functions that may use every instruction of the backend.
 macro_rules! kernels {
-    ($($(#[$meta:meta])* $visible:vis fn $name:ident $([$(const $flag:ident: bool),+])? ($($argument:ident: $type:ty),* $(,)?)
-        $(-> $result:ty)? $body:block)+) => {
+    ($($(#[$meta:meta])* $visible:vis fn $name:ident $([$(const $flag:ident: bool),+])?
+        ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+) => {
         $($(#[$meta])*
         #[inline]
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,avx512vbmi,avx512vpopcntdq")]
@@ -152,7 +152,11 @@ kernels! {
     }
 
     pub(super) fn project_with_error(x: &[u64], h: &[u64], to: &Projection, error: &[u64], out: &mut [u64]) {
-        if to.high.is_some() { error_any::<true>(x, h, to, error, out) } else { error_any::<false>(x, h, to, error, out) }
+        if to.high.is_some() {
+            error_any::<true>(x, h, to, error, out)
+        } else {
+            error_any::<false>(x, h, to, error, out)
+        }
     }
 
     fn add_any[const TWO: bool](x: &[u64], h: &[u64], to: &Projection, out: &mut [u64]) {
@@ -176,7 +180,11 @@ kernels! {
     }
 
     pub(super) fn project_scaled(x: &[u64], h: &[u64], to: &Projection, factor: Factor, out: &mut [u64]) {
-        if to.high.is_some() { scaled_any::<true>(x, h, to, factor, out) } else { scaled_any::<false>(x, h, to, factor, out) }
+        if to.high.is_some() {
+            scaled_any::<true>(x, h, to, factor, out)
+        } else {
+            scaled_any::<false>(x, h, to, factor, out)
+        }
     }
 
     pub(super) fn multiply_subtract(out: &mut [u64], a: &[u64], s: &[u64], quotients: &[u64], p: u64) {

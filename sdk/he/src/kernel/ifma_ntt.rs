@@ -87,8 +87,10 @@ kernels! {
 
     /// The stages inside groups and the two widest between them.
     fn first_pass(data: &mut [Group], values: &[Group], quotients: &[Group], m: Modulus) {
-        let w: [Twiddle; 3] = [twiddle(values, quotients, 0), twiddle(values, quotients, 1), twiddle(values, quotients, 2)];
-        let v: [Twiddle; 3] = [twiddle(values, quotients, 3), twiddle(values, quotients, 4), twiddle(values, quotients, 5)];
+        let w: [Twiddle; 3] =
+            [twiddle(values, quotients, 0), twiddle(values, quotients, 1), twiddle(values, quotients, 2)];
+        let v: [Twiddle; 3] =
+            [twiddle(values, quotients, 3), twiddle(values, quotients, 4), twiddle(values, quotients, 5)];
         let (low, high) = data.split_at_mut(2 * BLOCK);
         let ((q0, q1), (q2, q3)) = (low.split_at_mut(BLOCK), high.split_at_mut(BLOCK));
         for ((x0, x1), (x2, x3)) in q0.iter_mut().zip(q1).zip(q2.iter_mut().zip(q3)) {
@@ -104,7 +106,9 @@ kernels! {
 
     /// Two stages on blocks of 4·`quarter` groups; twiddles of the wider stage begin at `wide`, of the narrower at
     /// `narrow`.
-    fn middle_pass(data: &mut [Group], quarter: usize, tables: (&[Group], &[Group]), wide: usize, narrow: usize, m: Modulus) {
+    fn middle_pass(
+        data: &mut [Group], quarter: usize, tables: (&[Group], &[Group]), wide: usize, narrow: usize, m: Modulus,
+    ) {
         for (i, block) in data.chunks_exact_mut(4 * quarter).enumerate() {
             let w = [
                 twiddle(tables.0, tables.1, wide + i),
@@ -155,7 +159,9 @@ kernels! {
         }
     }
 
-    fn inverse_pass(data: &mut [Group], quarter: usize, tables: (&[Group], &[Group]), wide: usize, narrow: usize, m: Modulus) {
+    fn inverse_pass(
+        data: &mut [Group], quarter: usize, tables: (&[Group], &[Group]), wide: usize, narrow: usize, m: Modulus,
+    ) {
         for (i, block) in data.chunks_exact_mut(4 * quarter).enumerate() {
             let w = [
                 twiddle(tables.0, tables.1, wide + i),
@@ -183,7 +189,8 @@ kernels! {
             inverse_pass(block, 16, tables, stage(16) + 4 * b, stage(32) + 8 * b, m);
             inverse_pass(block, 64, tables, stage(4) + b, stage(8) + 2 * b, m);
         }
-        let v: [Twiddle; 3] = [twiddle(values, quotients, 3), twiddle(values, quotients, 4), twiddle(values, quotients, 5)];
+        let v: [Twiddle; 3] =
+            [twiddle(values, quotients, 3), twiddle(values, quotients, 4), twiddle(values, quotients, 5)];
         let w: [Twiddle; 2] = [twiddle(values, quotients, 1), twiddle(values, quotients, 2)];
         let scale = [scale.plain, scale.twisted];
         let scale: [Twiddle; 2] = [

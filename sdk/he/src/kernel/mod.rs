@@ -56,7 +56,8 @@ impl Kernels {
 }
 
 macro_rules! dispatch {
-    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? = $portable:ident | $ifma:ident;)+) => {
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?
+        = $portable:ident | $ifma:ident;)+) => {
         impl Kernels {
             $($(#[$doc])*
             pub(crate) fn $name(self, $($argument: $type),*) $(-> $result)? {
@@ -104,13 +105,15 @@ dispatch! {
     fn offset(words: &[u64], offset: u64, out: &mut [u64]) = portable | ifma;
     /// Two products into the pair accumulator (4 vectors a group: low and high halves of c0, then of c1). `first` and
     /// `second` are multipliers, packed c0 and expanded a′. False where a packed residue is not below p.
-    fn accumulate_pair(sums: &mut [u64], first: (&[u64], &[u8], &[u64]), second: (&[u64], &[u8], &[u64]), p: u64) -> bool
-        = portable | ifma;
+    fn accumulate_pair(
+        sums: &mut [u64], first: (&[u64], &[u8], &[u64]), second: (&[u64], &[u8], &[u64]), p: u64
+    ) -> bool = portable | ifma;
     /// u·p0 and u·p1 into the pair accumulator.
     fn accumulate_key(sums: &mut [u64], u: &[u64], p0: &[u64], p1: &[u64]) = portable | ifma;
     /// multiplier·a into the accumulator of 2 vectors a group; the sum over positions of multiplier·c comes back, mod
     /// p.
-    fn accumulate_sum(sums: &mut [u64], multiplier: &[u64], c: &[u64], a: &[u64], prime: &Prime) -> u64 = portable | ifma;
+    fn accumulate_sum(sums: &mut [u64], multiplier: &[u64], c: &[u64], a: &[u64], prime: &Prime) -> u64
+        = portable | ifma;
     /// The accumulator's value of `width` vectors a group, low half in vector `at`, high half in the next.
     fn reduce(sums: &[u64], width: usize, at: usize, prime: &Prime, out: &mut [u64]) = portable | ifma;
     /// Eight words below 2^50 in 50 bytes.
