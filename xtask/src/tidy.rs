@@ -146,6 +146,9 @@ fn dead_links(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
         if fenced {
             continue;
         }
+        for named in named_paths(line).filter(|named| !tree.exists(named)) {
+            findings.push(Finding::at(path, number + 1, format!("no such file: {named}"), "name a file that exists"));
+        }
         for target in links(line) {
             let file = target.split('#').next().unwrap_or(target);
             let outside = target.contains("://") || target.starts_with("mailto:") || file.is_empty();
@@ -160,6 +163,16 @@ fn dead_links(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Paths of the project in backticks; those with a placeholder in capitals or a wildcard are not looked at.
+fn named_paths(line: &str) -> impl Iterator<Item = &str> {
+    const FOLDERS: [&str; 7] = ["sdk/", "spec/", "proto/", "conformance/", "reference-server/", "xtask/", "docs/"];
+    let quoted = line.split('`').skip(1).step_by(2);
+    quoted.filter(|text| {
+        let placeholder = text.contains(['*', ' ', '…']) || text.split('/').any(|n| n.starts_with("NAME"));
+        FOLDERS.iter().any(|folder| text.starts_with(folder)) && !placeholder
+    })
 }
 
 /// Targets of `](…)`, `src="…"` and `href="…"`.
@@ -224,6 +237,8 @@ mod tests {
         assert!(found(&files).is_empty());
         assert_eq!(found(&files[..2]), ["s/a.md:1 a dead link: ../d/e.md", "s/a.md:1 a dead link: g.svg"]);
         assert_eq!(resolve("a.md", "../../x"), None);
+        let named = "see `sdk/no.rs`, `sdk/yes.rs`, `sdk/`, `spec/NAME.md`, `sdk run`, sdk/plain.rs\n";
+        assert_eq!(found(&[("a.md", named), ("sdk/yes.rs", "")]), ["a.md:1 no such file: sdk/no.rs"]);
     }
 
     #[test]
