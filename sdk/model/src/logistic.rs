@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn saturated_model_without_penalty() {
         let x: Vec<f64> = (0..100).map(|i| f64::from(u8::from(i >= 40))).collect();
-        let y: Vec<u8> = (0..100).map(|i| u8::from(i < 10 || i >= 70)).collect();
+        let y: Vec<u8> = (0..100).map(|i| u8::from(!(10..70).contains(&i))).collect();
         let fit = fit(&one(&x), &y, 0.0).unwrap();
         assert!((fit.intercept - libm::log(10.0 / 30.0)).abs() < 1e-12);
         assert!((fit.coefficients[0] - (libm::log(30.0 / 30.0) - libm::log(10.0 / 30.0))).abs() < 1e-12);

@@ -144,7 +144,7 @@ impl Optimiser {
         if norm <= TOLERANCE && grade == Grade::Fine {
             return Ok(Decision::Converged { evaluation: self.evaluations() - 1 });
         }
-        let is_lost = !(norm < DIVERGED) || !scalars.iter().all(|s| s.is_finite());
+        let is_lost = norm.is_nan() || norm > DIVERGED || !scalars.iter().all(|s| s.is_finite());
         if is_lost || self.evaluations() >= self.max_evaluations {
             return Ok(Decision::Exhausted);
         }

@@ -289,7 +289,8 @@ mod tests {
     #[test]
     fn a_singular_matrix_is_lifted_a_little() {
         let mut x = columns(50, 2);
-        x.push("copy", &x.column(0).to_vec()).unwrap();
+        let copy = x.column(0).to_vec();
+        x.push("copy", &copy).unwrap();
         let mut gram = Symmetric::gram(&x, &vec![1.0; 50]);
         let before = gram.clone();
         assert!(Cholesky::of(&gram).is_none());

@@ -67,9 +67,9 @@ fn sums_of_a_share_are_exact_modulo_two_to_the_64() {
     assert_eq!(block.fixed(2), [1 << 22; ROWS]);
     let share: Vec<u64> = (0..ROWS as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
     let sums = block.sums(&share).unwrap();
-    for j in 0..3 {
+    for (j, sum) in sums.iter().enumerate() {
         let direct: i128 = block.fixed(j).iter().zip(&share).map(|(x, s)| i128::from(*x) * i128::from(*s)).sum();
-        assert_eq!(sums[j], direct as u64);
+        assert_eq!(*sum, direct as u64);
     }
     assert!(block.sums(&share[1..]).is_err());
 }
