@@ -183,6 +183,7 @@ fn ending(run: &Run) -> String {
         Event::Completed => "the dialogue went on to its end".into(),
         Event::Refused { by, code, text, .. } => {
             let code = code.map_or_else(|| "no code".to_owned(), |c| format!("{c} {}", crate::registry::name(c)));
+            let text: String = text.chars().take(100).collect();
             format!("{by} refused with {code} ({text})")
         }
         Event::Cut { alert: Some(alert), .. } => format!("TLS alert {alert}"),

@@ -91,11 +91,11 @@ fn wrong(case: &Case, refusal: &Refusal<'_>) -> Option<String> {
     match refusal {
         Refusal::Transport if case.expect.transport => None,
         Refusal::Transport => Some(format!("the connection was ended in place of {}", allowed.join(" or "))),
-        Refusal::Code { code: None, text, .. } => Some(format!("ERR-1: refused without a registry code ({text})")),
+        Refusal::Code { code: None, .. } => Some("ERR-1: refused without a registry code".into()),
         Refusal::Code { code: Some(code), name, text } => {
             let known = registry::name(*code);
             if !allowed.contains(&known) {
-                return Some(format!("ERR-1: {code} {known} in place of {} ({text})", allowed.join(" or ")));
+                return Some(format!("ERR-1: {code} {known} in place of {}", allowed.join(" or ")));
             }
             if !name.is_empty() && **name != known {
                 return Some(format!("ERR-1: code {code} is {known}, the refusal names it {name}"));

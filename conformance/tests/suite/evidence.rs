@@ -120,3 +120,47 @@ async fn the_judge_knows_wrong_refusals_from_right_ones() {
     });
     assert_eq!(judge(case, control, &late).verdict, Verdict::Inconclusive);
 }
+
+/// Whatever is done to a transcript, the judge gives a verdict and never a PASS to a negative case without its refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_judge_bears_any_transcript() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = Corpus::embedded().unwrap();
+    results(folder.path(), "").await;
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |n: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % n.max(1) as u64) as usize
+    };
+    for id in ["ALIGN-N-004", "FRAME-N-016", "TLS-N-002", "ALIGN-P-008"] {
+        let case = corpus.case(id).unwrap();
+        let (whole, _) = verify::read(&folder.path().join(format!("evidence/{id}.json"))).unwrap();
+        for _ in 0..150 {
+            let mut altered = whole.clone();
+            let run = below(altered.runs.len());
+            let events = &mut altered.runs[run].events;
+            let (a, b) = (below(events.len()), below(events.len()));
+            match below(4) {
+                0 => drop(events.remove(a)),
+                1 => events.swap(a, b),
+                2 => events.truncate(a),
+                _ => {
+                    let text = serde_json::to_string(&events[a]).unwrap();
+                    let at = below(text.len());
+                    let cut: String = text.chars().enumerate().filter(|(i, _)| *i != at).map(|(_, c)| c).collect();
+                    if let Ok(record) = serde_json::from_str(&cut) {
+                        events[a] = record;
+                    }
+                }
+            }
+            let finding = judge(case, Some(Verdict::Pass), &altered);
+            let refused = altered.runs[0]
+                .events
+                .iter()
+                .any(|r| matches!(r.event, Event::Refused { .. } | Event::Cut { .. } | Event::Raw { .. }));
+            assert!(refused || case.id.contains("-P-") || finding.verdict != Verdict::Pass, "{id}: {altered:#?}");
+        }
+    }
+}

@@ -4,7 +4,7 @@
 mod node;
 
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -16,9 +16,9 @@ use node::{Limits, Node};
 #[derive(Parser)]
 #[command(name = "hefu-adapter", version)]
 struct Options {
-    /// The binary under test; default: beside this one, else in PATH
-    #[arg(long, value_name = "FILE")]
-    hefu: Option<PathBuf>,
+    /// The binary under test; a name without `/` is looked for beside this one, then in PATH
+    #[arg(long, value_name = "FILE", default_value = "hefu")]
+    hefu: PathBuf,
     /// limits.idle_timeout_s of the node
     #[arg(long, default_value_t = 5)]
     idle_timeout: u32,
@@ -32,7 +32,7 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let hefu = options.hefu.clone().unwrap_or_else(beside);
+    let hefu = locate(&options.hefu);
     let limits = Limits { idle_timeout: options.idle_timeout, max_jobs: options.max_jobs };
     let mut node: Option<Node> = None;
     for line in std::io::stdin().lock().lines() {
@@ -50,12 +50,15 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn beside() -> PathBuf {
-    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(|folder| folder.join("hefu")));
-    beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from("hefu"))
+fn locate(name: &Path) -> PathBuf {
+    if name.components().count() > 1 {
+        return std::path::absolute(name).unwrap_or_else(|_| name.to_owned());
+    }
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(|folder| folder.join(name)));
+    beside.filter(|path| path.exists()).unwrap_or_else(|| name.to_owned())
 }
 
-fn serve(node: &mut Option<Node>, request: Request, hefu: &std::path::Path, limits: &Limits, keep: bool) -> Reply {
+fn serve(node: &mut Option<Node>, request: Request, hefu: &Path, limits: &Limits, keep: bool) -> Reply {
     let result = match (request, node.as_mut()) {
         (Request::Hello, _) => {
             return Reply {
