@@ -1,5 +1,5 @@
 //! Signed documents: DSSE v1 envelopes over exact bytes (spec/conventions.md, section 3).
-use crate::{Error, SigningKey, key_id, sha256, verify};
+use crate::{Error, SigningKey, key_id, parse_object, sha256, verify};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,8 @@ pub fn seal(payload_type: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
 }
 
 fn parse(envelope: &[u8], payload_type: &str) -> Result<(Envelope, Vec<u8>), Error> {
-    let envelope: Envelope = serde_json::from_slice(envelope).map_err(|_| Error::MalformedDocument)?;
+    let members = serde_json::Value::Object(parse_object(envelope)?);
+    let envelope: Envelope = serde_json::from_value(members).map_err(|_| Error::MalformedDocument)?;
     if envelope.payload_type != payload_type || envelope.signatures.len() != 1 {
         return Err(Error::MalformedDocument);
     }
@@ -94,6 +95,8 @@ mod tests {
             String::from_utf8(envelope).unwrap().replace(&STANDARD.encode(b"{\"a\":1}"), &STANDARD.encode("{}"));
         assert_eq!(open(forged.as_bytes(), TYPE, &key.public()), Err(Error::BadSignature));
         assert_eq!(open(b"{", TYPE, &key.public()), Err(Error::MalformedDocument));
+        let twice = String::from_utf8(seal(TYPE, b"{}", &key)).unwrap().replacen('{', "{\"x\":1,\"x\":1,", 1);
+        assert_eq!(open(twice.as_bytes(), TYPE, &key.public()), Err(Error::MalformedDocument), "CONV-7");
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Invitation {
         for ((rank, confirm), invited) in (1..).map(Rank).zip(&confirms).zip(&plan.invited) {
             let trusted = &invited.party.descriptor;
             let confirm = open_confirm(confirm, &trusted.signing_key).map_err(|e| refusal(&e).by(&trusted.party))?;
-            check_confirm(&confirm, &envelope, &offer, rank).map_err(|e| blame(&e, &parties))?;
+            check_confirm(&confirm, &envelope, &offer, rank, None).map_err(|e| blame(&e, &parties))?;
             ephemerals.push(confirm.ephemeral);
         }
         let transcript = transcript(&envelope, &confirms);

@@ -191,7 +191,7 @@ fn check_confirms(shared: &Shared, held: &Held, confirms: &[Vec<u8>]) -> Result<
         let party = &held.parties[rank.index()];
         let trusted = shared.trust.require(party)?;
         let confirm = open_confirm(envelope, &trusted.descriptor.signing_key).map_err(|e| refusal(&e).by(party))?;
-        check_confirm(&confirm, &held.offer_envelope, &held.offer, rank).map_err(|e| blame(&e, &held.parties))?;
+        check_confirm(&confirm, &held.offer_envelope, &held.offer, rank, None).map_err(|e| blame(&e, &held.parties))?;
         ephemerals.push(confirm.ephemeral);
     }
     Ok((transcript(&held.offer_envelope, confirms), ephemerals))

@@ -1,14 +1,43 @@
-//! The JSON documents of a session. Unknown members are ignored (CONV-8); duplicate members are refused (CONV-7).
+//! The JSON documents of a session. Unknown members are ignored (CONV-8).
 use hefu_core::{JobId, Join, Missing, ModelId, Output, PartyId, Purpose, SessionId, Split, Stage};
-use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
-use std::fmt;
 
 /// Payload type of a party descriptor.
 pub const PARTY_TYPE: &str = "application/vnd.hefu.party+json";
 pub(super) const OFFER_TYPE: &str = "application/vnd.hefu.offer+json";
 pub(super) const CONFIRM_TYPE: &str = "application/vnd.hefu.confirm+json";
+
+/// Members that a document may call critical (CONV-8): those that are read here.
+pub(super) const PARTY_MEMBERS: &[&str] = &["type", "party", "name", "signing_key", "tls_root", "endpoint", "critical"];
+pub(super) const OFFER_MEMBERS: &[&str] = &[
+    "type",
+    "versions",
+    "suites",
+    "session",
+    "job",
+    "nonce",
+    "parties",
+    "purpose",
+    "outputs",
+    "plan",
+    "limits",
+    "extensions",
+    "critical",
+];
+pub(super) const CONFIRM_MEMBERS: &[&str] = &[
+    "type",
+    "offer",
+    "rank",
+    "party",
+    "nonce",
+    "ephemeral",
+    "version",
+    "suite",
+    "algorithm",
+    "allow",
+    "schema",
+    "critical",
+];
 
 /// A party as it describes itself (spec/session.md, section 2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,68 +187,4 @@ pub struct Confirm {
     /// Members that must be understood (CONV-8).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub critical: Vec<String>,
-}
-
-/// Parses JSON whose objects have no member name twice (CONV-7).
-///
-/// # Errors
-/// A text without any content of the document.
-pub fn parse_strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, &'static str> {
-    const REASON: &str = "a document does not have its format";
-    serde_json::from_slice::<Distinct>(bytes).map_err(|_| REASON)?;
-    serde_json::from_slice(bytes).map_err(|_| REASON)
-}
-
-/// Any JSON value; its parser refuses repeated member names.
-struct Distinct;
-
-impl<'de> serde::Deserialize<'de> for Distinct {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DistinctVisitor)
-    }
-}
-
-struct DistinctVisitor;
-
-impl<'de> Visitor<'de> for DistinctVisitor {
-    type Value = Distinct;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without repeated member names")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Distinct, E> {
-        Ok(Distinct)
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Distinct, E> {
-        Ok(Distinct)
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Distinct, E> {
-        Ok(Distinct)
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Distinct, E> {
-        Ok(Distinct)
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Distinct, E> {
-        Ok(Distinct)
-    }
-    fn visit_unit<E>(self) -> Result<Distinct, E> {
-        Ok(Distinct)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Distinct, A::Error> {
-        while seq.next_element::<Distinct>()?.is_some() {}
-        Ok(Distinct)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Distinct, A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            map.next_value::<Distinct>()?;
-            if !names.insert(name) {
-                return Err(serde::de::Error::custom("a member name twice"));
-            }
-        }
-        Ok(Distinct)
-    }
 }

@@ -92,10 +92,14 @@ impl Keys {
         &self.pairs[other.index()]
     }
 
-    fn frame_key(&self, from: Rank, to: Rank) -> FrameKey {
+    fn frame_key_bytes(&self, from: Rank, to: Rank) -> Zeroizing<[u8; 32]> {
         let other = if from == self.own { to } else { from };
         let info: [&[u8]; 3] = [b"hefu/1 frame", &from.0.to_be_bytes(), &to.0.to_be_bytes()];
-        FrameKey::new(&Zeroizing::new(expand(self.pair(other), &info)))
+        Zeroizing::new(expand(self.pair(other), &info))
+    }
+
+    fn frame_key(&self, from: Rank, to: Rank) -> FrameKey {
+        FrameKey::new(&self.frame_key_bytes(from, to))
     }
 
     /// The sealer of frames to another rank.
@@ -110,8 +114,12 @@ impl Keys {
 
     /// The mask stream that this party shares with another.
     pub fn mask(&self, other: Rank, stage: Stage, round: u32, mask_use: MaskUse) -> Stream {
+        Stream::new(self.mask_key(other, stage, round, mask_use))
+    }
+
+    fn mask_key(&self, other: Rank, stage: Stage, round: u32, mask_use: MaskUse) -> [u8; 16] {
         let (low, high) = (self.own.min(other), self.own.max(other));
-        Stream::new(expand(
+        expand(
             self.pair(other),
             &[
                 b"hefu/1 mask",
@@ -121,7 +129,7 @@ impl Keys {
                 &round.to_be_bytes(),
                 &(mask_use as u16).to_be_bytes(),
             ],
-        ))
+        )
     }
 
     /// The seed of the uniform part of a public ring-LWE key (spec/ringlwe.md, section 3).
@@ -135,3 +143,7 @@ impl fmt::Debug for Keys {
         write!(f, "Keys(rank {}, …)", self.own)
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/vectors/keys.rs"]
+mod vectors;

@@ -2,15 +2,15 @@
 mod document;
 mod keys;
 mod negotiate;
+mod open;
 
-pub use document::{
-    Confirm, Descriptor, Extension, Offer, OfferedParty, PARTY_TYPE, Plan, SessionLimits, parse_strict,
-};
+pub use document::{Confirm, Descriptor, Extension, Offer, OfferedParty, PARTY_TYPE, Plan, SessionLimits};
 pub use keys::{Keys, MaskUse, transcript, transcript_message};
 pub use negotiate::{
-    ALGORITHMS, Acceptance, VERSIONS, check_confirm, check_offer, offer_signer, open_confirm, open_descriptor,
-    open_offer, seal_confirm, seal_descriptor, seal_offer, select_version,
+    ALGORITHMS, Acceptance, Supported, VERSIONS, check_confirm, check_offer, seal_confirm, seal_descriptor, seal_offer,
+    select,
 };
+pub use open::{offer_signer, open_confirm, open_descriptor, open_offer};
 
 #[cfg(test)]
 mod tests;

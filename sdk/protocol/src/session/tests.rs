@@ -134,7 +134,7 @@ fn each_fault_of_a_confirm_has_its_code() {
     let check = |change: fn(&mut Confirm)| {
         let mut changed = confirm.clone();
         change(&mut changed);
-        check_confirm(&changed, &envelope, &offer(), Rank(1)).map_err(|e| (e.code(), e.requirement()))
+        check_confirm(&changed, &envelope, &offer(), Rank(1), None).map_err(|e| (e.code(), e.requirement()))
     };
     assert_eq!(check(|_| ()), Ok(()));
     assert_eq!(check(|c| c.offer[0] ^= 1), Err((Code::TranscriptMismatch, "SESS-7")));
