@@ -112,6 +112,20 @@ fn a_left_join_counts_and_keeps_every_valid_row() {
 }
 
 #[test]
+fn without_files_it_makes_a_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = hefu(folder.path(), &["demo", "--json"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let d = ended.json();
+    assert_fields(&d, &["bank", "tax", "power"]);
+    assert!(d["rows_by_agency"]["tax"]["matched"].as_u64() > d["rows"]["matched"].as_u64());
+    assert!(d["auc_joint"].as_f64().unwrap() > d["auc_alone"].as_f64().unwrap() + 0.03);
+    let page = std::fs::read_to_string(d["report"].as_str().unwrap()).unwrap();
+    assert!(page.contains("Synthetic data") && page.contains("10,000"));
+    assert_eq!(std::fs::read_dir(folder.path().join("TMP")).unwrap().count(), 0);
+}
+
+#[test]
 fn prose_ends_with_the_reports_path() {
     let folder = tempfile::tempdir().unwrap();
     let (bank, agencies) = bank_and(1, 1000);

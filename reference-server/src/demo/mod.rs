@@ -141,7 +141,7 @@ fn prepare(args: &DemoArgs, folder: &Path, progress: &mut Progress) -> Result<(V
     }
     progress.step("making a synthetic world of 10,000 enterprises", "生成含 10,000 家企业的合成世界");
     settings.synthetic = Some(WORLD);
-    let reading = Reading { key: "uscc".to_owned(), key_format: KeyFormatArg::Uscc, missing };
+    let reading = Reading { key: hefu_data::synth::KEY.to_owned(), key_format: KeyFormatArg::Uscc, missing };
     Ok((synthetic(folder)?, reading, settings))
 }
 
@@ -168,8 +168,8 @@ fn files(bank: &Path, args: &DemoArgs) -> Result<Vec<PartyInput>> {
 fn synthetic(folder: &Path) -> Result<Vec<PartyInput>> {
     let enterprises = u32::try_from(WORLD.enterprises).unwrap_or(u32::MAX);
     let world = hefu_data::synth::World::new(WORLD.seed, enterprises);
-    let label = Some("default_12m".to_owned());
-    let tables = [(BANK, world.bank(), label), ("tax", world.bank(), None), ("power", world.bank(), None)];
+    let label = Some(hefu_data::synth::LABEL.to_owned());
+    let tables = [(BANK, world.bank(), label), ("tax", world.tax(), None), ("power", world.power(), None)];
     let mut inputs = Vec::new();
     for (alias, text, label) in tables {
         let file = folder.join(format!("{alias}.csv"));

@@ -1,5 +1,7 @@
 //! What nodes say about a job, in Chinese: their texts are English sentences around numbers and short names.
 
+use super::words::escape;
+
 /// Roles.
 const ROLES: [(&str, &str); 4] = [
     ("initiator", "发起方"),
@@ -111,6 +113,15 @@ pub fn fact(text: &str) -> String {
     out
 }
 
+/// A fact as HTML: products and powers as they are written by hand.
+pub fn typeset(text: &str) -> String {
+    let text = escape(text).replace(" x ", " × ");
+    let Some((head, tail)) = text.split_once("2^") else { return text };
+    let end = tail.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(tail.len());
+    let (power, rest) = tail.split_at(end);
+    format!("{head}2<sup>{}</sup>{rest}", power.replace('-', "−"))
+}
+
 /// The text with `#` for each number, and the numbers in order.
 fn split_numbers(text: &str) -> (String, Vec<String>) {
     let (mut shape, mut numbers) = (String::new(), Vec::new());
@@ -142,6 +153,12 @@ mod tests {
         let distance = "of what encrypted answers hide, at most a statistical distance of 2^-22 (for 30000 rows, 40 \
                         evaluations and 39 columns of all parties together)";
         assert!(fact(distance).contains("2^-22") && fact(distance).contains("39 列"));
+    }
+
+    #[test]
+    fn powers_stand_high() {
+        assert_eq!(typeset("at most 2^-22 (for 3 x 4 < 13)"), "at most 2<sup>−22</sup> (for 3 × 4 &lt; 13)");
+        assert_eq!(typeset("nothing of scores"), "nothing of scores");
     }
 
     #[test]

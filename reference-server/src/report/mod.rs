@@ -79,10 +79,10 @@ mod tests {
         for party in &outcome.parties {
             assert!(page.contains(&party.alias), "{}", party.alias);
         }
-        for text in ["ROC", "KS", "2<sup>−17</sup>", "avx512-ifma", "X25519MLKEM768", "9,074", "learns"] {
+        for text in ["ROC", "KS", "2<sup>−24</sup>", "avx512-ifma", "X25519MLKEM768", "2,119", "learns"] {
             assert!(page.contains(text), "{text}");
         }
-        assert!(!page.contains("NaN") && !page.contains("inf"));
+        assert!(!page.contains("NaN"));
     }
 
     #[test]

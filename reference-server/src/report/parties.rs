@@ -15,8 +15,8 @@ pub fn coefficients(party: &PartyOutcome, rank: usize, outcome: &Outcome) -> Str
     columns.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     columns.truncate(DRAWN);
     let height = 30.0 + ROW * columns.len() as f64;
-    let margin = Margin { left: 128.0, right: 66.0, top: 4.0, bottom: 24.0 };
-    let mut plot = Plot::new(440.0, height, margin, (-largest, largest), (0.0, 1.0));
+    let margin = Margin { left: 196.0, right: 62.0, top: 4.0, bottom: 24.0 };
+    let mut plot = Plot::new(480.0, height, margin, (-largest, largest), (0.0, 1.0));
     plot.ticks_x(
         [-largest, 0.0, largest]
             .map(|t| (t, if t == 0.0 { "0".to_owned() } else { format!("{t:+.2}").replace('-', "−") })),
@@ -27,8 +27,8 @@ pub fn coefficients(party: &PartyOutcome, rank: usize, outcome: &Outcome) -> Str
         let end = plot.at_x(*value);
         let title = format!("{name}: {value:+.6}");
         plot.bar(&format!("party-{}", rank % 6), (zero.min(end), y), ((end - zero).abs(), ROW - 7.0), &title);
-        plot.word("label", (zero.min(plot.at_x(-largest)) - 8.0, y + 11.5), Anchor::End, &shorten(name));
-        plot.word("figure", (434.0, y + 11.5), Anchor::End, &signed(*value));
+        plot.word("label", (zero.min(plot.at_x(-largest)) - 8.0, y + 11.5), Anchor::End, &shorten(name, 25));
+        plot.word("figure", (474.0, y + 11.5), Anchor::End, &signed(*value));
     }
     plot.finish(&format!("Coefficients of {}", party.alias))
 }
@@ -37,8 +37,8 @@ fn signed(value: f64) -> String {
     format!("{value:+.3}").replace('-', "−")
 }
 
-fn shorten(name: &str) -> String {
-    if name.chars().count() <= 17 { name.to_owned() } else { name.chars().take(16).chain(['…']).collect() }
+fn shorten(name: &str, most: usize) -> String {
+    if name.chars().count() <= most { name.to_owned() } else { name.chars().take(most - 1).chain(['…']).collect() }
 }
 
 const STAGES: [(&str, &str, &str); 4] = [
@@ -69,7 +69,7 @@ pub fn costs(
     plot.ticks_x(round_ticks(0.0, most).into_iter().step_by(2).map(|t| (t, print(t))));
     for (index, party) in outcome.parties.iter().enumerate() {
         let y = 6.0 + 30.0 * index as f64;
-        plot.word("label", (88.0, y + 13.0), Anchor::End, &shorten(&party.alias));
+        plot.word("label", (88.0, y + 13.0), Anchor::End, &shorten(&party.alias, 12));
         let mut from = 0.0;
         for stage in &party.stages {
             let value = figure(stage);
@@ -124,7 +124,7 @@ pub fn matching(outcome: &Outcome) -> String {
     };
     let all = agencies.len();
     for (index, (agency, rows)) in agencies.into_iter().enumerate() {
-        let name = shorten(agency);
+        let name = shorten(agency, 14);
         row(index, (&name, &name), rows);
     }
     row(all, ("all agencies", "全部机构"), &outcome.result.rows);

@@ -245,7 +245,7 @@ pub fn learned(outcome: &Outcome) -> String {
             both("learns", "得知")
         );
         for fact in &d.learns {
-            let _ = write!(body, "<li>{}</li>", both(&escape(fact), &escape(&facts::fact(fact))));
+            let _ = write!(body, "<li>{}</li>", both(&facts::typeset(fact), &facts::typeset(&facts::fact(fact))));
         }
         body.push_str("</ul></article>\n");
     }
