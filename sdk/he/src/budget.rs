@@ -16,7 +16,7 @@ use crate::parameters::KEPT;
 use crate::{Error, N, Set};
 
 /// log2 of the largest total statistical distance (RLWE-7).
-const DISTANCE_LIMIT: f64 = -20.0;
+const DISTANCE_LIMIT: f64 = -16.0;
 
 /// log2 of the largest failure probability (RLWE-7).
 const FAILURE_LIMIT: f64 = -30.0;
