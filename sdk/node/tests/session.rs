@@ -220,6 +220,8 @@ async fn what_a_job_teaches_is_written_down_before_it_runs() {
     let own = entries.as_array().unwrap().iter().find(|e| e["party"] == "tax").unwrap();
     let text = own["learns"].to_string();
     assert!(text.contains("60 keys") && text.contains("40 x 3 = 120"), "{text}");
+    let log = tax.log.lock().unwrap().join("\n");
+    assert!(log.contains("bank asks for tax (origination)") && log.contains("40 x 3 = 120"), "{log}");
 }
 
 // clause: FRAME-12

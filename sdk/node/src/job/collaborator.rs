@@ -32,6 +32,7 @@ pub(crate) async fn collaborate(shared: Arc<Shared>, held: Arc<Held>, events: Se
     let kind = JobKind::of(&held.offer.plan.stages);
     let disclosure = disclosure(&facts(&shared, &held, kind));
     let job = held.offer.job;
+    announce(&shared, &held, &disclosure);
     let begun = shared.jobs.begin(record(&held, kind, &disclosure), held.stopper.clone()).await;
     let Ok(live) = begun.inspect_err(|error| shared.log(&format!("job {job}: {error}"))) else {
         held.end(false);
@@ -54,6 +55,17 @@ pub(crate) async fn collaborate(shared: Arc<Shared>, held: Arc<Held>, events: Se
         let _ = answer.send(reply);
     }
     drop(slot);
+}
+
+/// Shows what the job will teach whom, before any row is read.
+fn announce(shared: &Shared, held: &Held, disclosure: &[Disclosure]) {
+    let (job, initiator) = (held.offer.job, shared.trust.alias(held.initiator()));
+    shared.log(&format!("job {job}: {initiator} asks for {} ({})", held.dataset.name, held.offer.purpose));
+    for entry in disclosure {
+        for text in &entry.learns {
+            shared.log(&format!("job {job}: {}, {}, learns {text}", entry.party, entry.role));
+        }
+    }
 }
 
 fn facts(shared: &Shared, held: &Held, kind: JobKind) -> Facts {
