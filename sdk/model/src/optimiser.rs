@@ -51,15 +51,15 @@ impl Grade {
         }
     }
 
-    /// The share of the sum of all announced bounds that the sine set's R has to reach.
+    /// The R that a sine set of this grade needs where the announced bounds sum to `bound`.
     ///
-    /// The largest predictors of two parties rarely meet in one row, so coarse and medium evaluations are content with
-    /// two thirds. Past R the approximation decays smoothly to P/2. Convergence is accepted in fine ones alone, which
-    /// reach the whole sum (VLR-6).
-    pub fn reach(self) -> f64 {
+    /// The largest predictors of two parties rarely meet in one row, so coarse and medium evaluations are content
+    /// with two thirds; past R the approximation decays smoothly towards P/2. Convergence is accepted in fine
+    /// evaluations alone, which reach the whole sum (VLR-6).
+    pub fn reach(self, bound: u64) -> u64 {
         match self {
-            Grade::Coarse | Grade::Medium => 2.0 / 3.0,
-            Grade::Fine => 1.0,
+            Grade::Coarse | Grade::Medium => bound.saturating_mul(2).div_ceil(3),
+            Grade::Fine => bound,
         }
     }
 }

@@ -229,3 +229,10 @@ fn convergence_counts_in_fine_evaluations_only() {
     assert!(matches!(decision, Decision::Evaluate { grade: Grade::Fine, .. }), "{decision:?}");
     assert_eq!(optimiser.record(&small, Grade::Fine), Ok(Decision::Converged { evaluation: 1 }));
 }
+
+// clause: VLR-6
+#[test]
+fn fine_sets_reach_the_whole_sum_of_bounds() {
+    assert_eq!([Grade::Coarse, Grade::Medium, Grade::Fine].map(|g| g.reach(23)), [16, 16, 23]);
+    assert_eq!(Grade::Coarse.reach(0), 0);
+}
