@@ -51,15 +51,15 @@ impl Grade {
         }
     }
 
-    /// The R that a sine set of this grade needs where the announced bounds sum to `bound`.
+    /// The share of the sum of all announced bounds that the R of the sine set has to reach.
     ///
     /// The largest predictors of two parties rarely meet in one row, so coarse and medium evaluations are content
-    /// with two thirds; past R the approximation decays smoothly towards P/2. Convergence is accepted in fine
-    /// evaluations alone, which reach the whole sum (VLR-6).
-    pub fn reach(self, bound: u64) -> u64 {
+    /// with two thirds; past R the approximation decays smoothly towards P/2. Convergence is accepted only where a
+    /// fine set was asked for, which reaches the whole sum (VLR-6).
+    pub fn reach(self) -> f64 {
         match self {
-            Grade::Coarse | Grade::Medium => bound.saturating_mul(2).div_ceil(3),
-            Grade::Fine => bound,
+            Grade::Coarse | Grade::Medium => 2.0 / 3.0,
+            Grade::Fine => 1.0,
         }
     }
 }
@@ -141,7 +141,7 @@ impl Optimiser {
         self.grades.push(grade);
         let norm = self.norm();
         self.norms.push(norm);
-        if norm <= TOLERANCE && grade == Grade::Fine {
+        if norm <= TOLERANCE && grade == Grade::Fine && self.asked == Grade::Fine {
             return Ok(Decision::Converged { evaluation: self.evaluations() - 1 });
         }
         let is_lost = norm.is_nan() || norm > DIVERGED || !scalars.iter().all(|s| s.is_finite());

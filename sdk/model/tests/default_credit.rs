@@ -102,7 +102,7 @@ struct Prepared {
 
 fn prepare([guest, host]: &[File; 2], case: &Case) -> Prepared {
     let places: HashMap<u64, u32> = host.ids.iter().copied().zip(0..).collect();
-    let has = |agency: &Agency, id: u64| agency.absent_modulo == 0 || id % agency.absent_modulo != 0;
+    let has = |agency: &Agency, id: u64| agency.absent_modulo == 0 || !id.is_multiple_of(agency.absent_modulo);
     let kept = |id: u64| case.join == "left" || case.agencies.iter().all(|a| has(a, id));
     let (mut test, mut training) = (Vec::new(), Vec::new());
     for (row, id) in (0u32..).zip(&guest.ids).filter(|(_, id)| kept(**id)) {

@@ -30,7 +30,7 @@ fn choose(grade: Grade, bound: u32) -> Sine {
         Grade::Medium => "medium",
         Grade::Fine => "fine",
     };
-    let reach = grade.reach(u64::from(bound)) as f64;
+    let reach = f64::from(bound) * grade.reach();
     registry.sine_sets.into_iter().find(|s| s.name.starts_with(prefix) && s.R >= reach).unwrap()
 }
 
