@@ -1,6 +1,7 @@
 //! Runs checks, and prints one line for each, or what it found.
 use crate::tree::Tree;
 use crate::{cargo, clauses, floors, generate, protolint, python, tidy};
+use std::io::Write;
 use std::time::Instant;
 
 /// One thing to mend.
@@ -90,22 +91,43 @@ pub fn one(name: &str) -> Result<bool, String> {
 fn report(name: &str, check: Check, tree: &Tree) -> bool {
     let start = Instant::now();
     let outcome = check(tree);
-    let seconds = start.elapsed().as_secs_f64();
+    let (clean, text) = words(name, &outcome, start.elapsed().as_secs_f64());
+    // A reader that went away, such as `head`, is no reason to fail.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    clean
+}
+
+/// Whether a check is content, and what to print of it.
+fn words(name: &str, outcome: &Result<Outcome, String>, seconds: f64) -> (bool, String) {
     match outcome {
-        Ok(Outcome::Clean(figure)) if figure.is_empty() => println!("ok {name} ({seconds:.1} s)"),
-        Ok(Outcome::Clean(figure)) => println!("ok {name} ({seconds:.1} s): {figure}"),
-        Ok(Outcome::Skipped(why)) => println!("SKIPPED {name}: {why}"),
+        Ok(Outcome::Clean(figure)) if figure.is_empty() => (true, format!("ok {name} ({seconds:.1} s)\n")),
+        Ok(Outcome::Clean(figure)) => (true, format!("ok {name} ({seconds:.1} s): {figure}\n")),
+        Ok(Outcome::Skipped(why)) => (true, format!("SKIPPED {name}: {why}\n")),
         Ok(Outcome::Findings(findings)) => {
-            println!("FAILED {name} ({seconds:.1} s): {} to mend", findings.len());
-            for finding in findings {
-                println!("  {}: {}\n    {}", finding.place, finding.what, finding.fix);
+            let mut text = format!("FAILED {name} ({seconds:.1} s): {} to mend\n", findings.len());
+            for Finding { place, what, fix } in findings {
+                text.push_str(&format!("  {place}: {what}\n    {fix}\n"));
             }
-            return false;
+            (false, text)
         }
-        Err(reason) => {
-            println!("FAILED {name} ({seconds:.1} s): the check itself could not run\n  {reason}");
-            return false;
-        }
+        Err(reason) => (false, format!("FAILED {name} ({seconds:.1} s): the check itself could not run\n  {reason}\n")),
     }
-    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_says_one_line_or_what_to_mend() {
+        assert_eq!(
+            words("x", &Ok(Outcome::Clean("3 files".to_owned())), 0.12),
+            (true, "ok x (0.1 s): 3 files\n".into())
+        );
+        assert_eq!(words("x", &Ok(Outcome::Skipped("no npx".to_owned())), 0.0), (true, "SKIPPED x: no npx\n".into()));
+        let outcome = Outcome::from_findings(vec![Finding::at("a.rs", 3, "wide", "break it"); 2], "");
+        let text = "FAILED x (0.0 s): 1 to mend\n  a.rs:3: wide\n    break it\n";
+        assert_eq!(words("x", &Ok(outcome), 0.0), (false, text.into()));
+        assert!(!words("x", &Err("broken".to_owned()), 0.0).0);
+    }
 }
