@@ -276,12 +276,19 @@ pub fn phase(z: f64, period: f64) -> u64 {
     libm::floor(z / period * TURN) as i128 as u64
 }
 
+/// The nearest integer, halves away from zero: what `round` gives, without a call.
+fn nearest(v: f64) -> i64 {
+    let whole = v as i64;
+    let rest = v - whole as f64;
+    whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5)
+}
+
 /// Integer columns, and B of each.
 fn fixed_columns(x: &Columns) -> Result<(Vec<i64>, Vec<f64>), Error> {
     let mut fixed = vec![0i64; x.rows() * x.count()];
     if x.rows() > 0 {
         fixed.par_chunks_mut(x.rows()).enumerate().for_each(|(j, column)| {
-            column.iter_mut().zip(x.column(j)).for_each(|(f, v)| *f = libm::round(v * FIXED) as i64);
+            column.iter_mut().zip(x.column(j)).for_each(|(f, v)| *f = nearest(v * FIXED));
         });
     }
     let mut bounds = Vec::with_capacity(x.count());

@@ -93,18 +93,18 @@ fn check_positions(columns: &[Source<'_>], rows: &[u32]) -> Result<(), Error> {
 
 fn fit_column(column: &Source<'_>, training: &[u32]) -> Result<Scale, Error> {
     let constant = || Error::ConstantColumn { column: column.name.to_owned() };
-    let matched = training.iter().filter(|p| **p != ABSENT).count() as f64;
-    let present =
-        || training.iter().filter(|p| **p != ABSENT).map(|p| column.values[*p as usize]).filter(|v| !v.is_nan());
-    let first = present().next().ok_or_else(constant)?;
-    if present().all(|v| v == first) {
+    let matched = || training.iter().filter(|p| **p != ABSENT).map(|p| column.values[*p as usize]);
+    let cells = matched().count() as f64;
+    let present: Vec<f64> = matched().filter(|v| !v.is_nan()).collect();
+    let first = *present.first().ok_or_else(constant)?;
+    if present.iter().all(|v| *v == first) {
         return Err(constant());
     }
     // Shifted by the first value, so that a large common offset does not cost digits.
-    let (count, sum) = present().fold((0.0, 0.0), |(n, s), v| (n + 1.0, s + (v - first)));
-    let mean = first + sum / count;
-    let squares: f64 = present().map(|v| (v - mean) * (v - mean)).sum();
-    let deviation = libm::sqrt(squares / matched);
+    let sum: f64 = present.iter().map(|v| v - first).sum();
+    let mean = first + sum / present.len() as f64;
+    let squares: f64 = present.iter().map(|v| (v - mean) * (v - mean)).sum();
+    let deviation = libm::sqrt(squares / cells);
     if deviation > 0.0 && deviation.is_finite() {
         Ok(Scale { name: column.name.to_owned(), mean, deviation })
     } else {

@@ -210,3 +210,10 @@ fn local_weights_keep_the_mean_for_extreme_scores() {
         }
     }
 }
+
+#[test]
+fn nearest_is_round() {
+    for v in [0.0, 0.5, -0.5, 0.499_999_999_999_999_94, 1.5, -2.5, 4_194_303.5, -1e9 - 0.75, 2.0, -7.0] {
+        assert_eq!(nearest(v), v.round() as i64, "{v}");
+    }
+}
