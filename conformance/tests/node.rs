@@ -48,7 +48,6 @@ fn verdicts(results: &Value, wanted: fn(&str) -> bool) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs the production node built beside the suite"]
 fn the_production_node_passes_every_case() {
     beside("hefu");
     let results = run("hefu.toml", "", &[]);
