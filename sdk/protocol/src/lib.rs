@@ -12,11 +12,15 @@ mod digest;
 mod envelope;
 mod error;
 pub mod frame;
+mod mask;
 mod message;
+#[cfg(test)]
+#[path = "../../crypto/tests/vectors/recipe.rs"]
+mod recipe;
 pub mod score;
 pub mod session;
 pub mod train;
 
-pub use envelope::{Elements, Tensor, decode as decode_envelope, encode as encode_envelope};
+pub use envelope::{Codec, Elements, Form, decode as decode_envelope, encode as encode_envelope};
 pub use error::Error;
 pub use message::{Kind, Machine, Message, Next, Outgoing, Step};

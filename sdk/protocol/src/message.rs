@@ -1,6 +1,7 @@
 //! Messages between machines, and the machine itself.
 use crate::Error;
-use hefu_core::{Progress, Rank};
+use crate::error::Blame;
+use hefu_core::{Code, Progress, Rank, Reader, Writer};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal;)+) => {
@@ -89,6 +90,25 @@ pub struct Message {
     pub round: u32,
     /// Its bytes, as its format says.
     pub payload: Vec<u8>,
+}
+
+impl Message {
+    /// An ERROR with its JSON text (spec/frame.md, section 3), which holds no data value. It ends the session.
+    pub fn error(stage: u32, code: Code, document: &[u8]) -> Self {
+        let payload = Writer::new().u32(u32::from(code.number())).lp(document).finish();
+        Message { kind: Kind::Error, stage, round: 0, payload }
+    }
+
+    /// The code and the JSON text of an ERROR from `rank`.
+    ///
+    /// # Errors
+    /// `MALFORMED_MESSAGE` (CONV-1).
+    pub fn read_error(&self, rank: Rank) -> Result<(u32, &[u8]), Error> {
+        let mut reader = Reader::new(&self.payload);
+        let (code, document) = (reader.u32().blame(rank)?, reader.lp().blame(rank)?);
+        reader.end().blame(rank)?;
+        Ok((code, document))
+    }
 }
 
 impl std::fmt::Debug for Message {

@@ -7,7 +7,7 @@ use hefu_crypto::Stream;
 use hefu_he::Backend;
 use hefu_model::{Columns, logistic};
 use hefu_protocol::train::{Collaborator, Initiator, TrainPlan, Trained};
-use hefu_protocol::{Elements, Error, Kind, Outgoing, decode_envelope, encode_envelope};
+use hefu_protocol::{Error, Kind, Outgoing};
 use sim::Outcome;
 
 fn plan() -> TrainPlan {
@@ -176,10 +176,11 @@ fn flagged(data: &Data, from: u16, rounds: &[u32]) -> Vec<Trained> {
     let mut tamper = |rank: Rank, outgoing: &mut Outgoing| {
         let message = &mut outgoing.message;
         if message.kind == Kind::Scalars && rank == Rank(from) && rounds.contains(&message.round) {
-            let names = ["flags", "gram"];
-            let mut tensors = decode_envelope(&message.payload, message.round, rank, &names).unwrap();
-            tensors[0].elements = Elements::U32(vec![1]);
-            message.payload = encode_envelope(message.round, &tensors);
+            // magic, round, count, "flags" with its length, codec, scale, rank, dimension
+            let (flags, digest) = (4 + 4 + 2 + 6 + 3 + 4, message.payload.len() - 32);
+            message.payload[flags..flags + 4].copy_from_slice(&[0, 0, 0, 1]);
+            let hash = hefu_crypto::sha256(&[&message.payload[..digest]]);
+            message.payload[digest..].copy_from_slice(&hash);
         }
     };
     train(data, plan(), 1, &mut tamper).unwrap().0

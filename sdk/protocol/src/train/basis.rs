@@ -70,7 +70,7 @@ impl Basis {
             self.rotation = Some(Rotation::new(rows));
         }
         let (block, k) = (self.block as u32, self.harmonic as u16 + 1);
-        let factor = f64::from(1u32 << self.sine.basis_bits);
+        let factor = self.sine.basis_factor();
         let mut payload = Writer::with_capacity(6 + 2 * self.sine.set.ciphertext_bytes()).u32(block).u16(k);
         let (mut values, mut ciphertext) = (Vec::with_capacity(N), Vec::new());
         for part in 0..2u8 {
@@ -103,16 +103,23 @@ impl Basis {
         if block * N != self.received || self.received == self.phases.len() {
             return Err(Error::malformed(from));
         }
-        let (mut values, mut share) = (Vec::new(), Vec::new());
+        let mut values = Vec::new();
         self.slots.decrypt(&self.key, reader.rest(), &mut self.scratch, &mut values).blame(from)?;
-        truncate(&values, self.sine.dropped_bits, &mut share);
         let labels = labels.get(self.received..).unwrap_or_default();
-        share.truncate(labels.len().min(N));
-        for (value, label) in share.iter_mut().zip(labels) {
-            let centre: u64 = if *label == 1 { 1 << 19 } else { (1u64 << 19).wrapping_neg() };
-            *value = value.wrapping_sub(centre);
-        }
+        let share = residual_share(&values, &labels[..labels.len().min(N)], self.sine.dropped_bits);
         self.received += share.len();
         Ok(share)
     }
+}
+
+/// Rank 0's residual share y″ of the rows that have a label: ⌊y/2^f_x⌋ − 2^19·(2·label − 1).
+pub(super) fn residual_share(values: &[u128], labels: &[u8], dropped_bits: u32) -> Vec<u64> {
+    let mut share = Vec::new();
+    truncate(values, dropped_bits, &mut share);
+    share.truncate(labels.len());
+    for (value, label) in share.iter_mut().zip(labels) {
+        let centre: u64 = if *label == 1 { 1 << 19 } else { (1u64 << 19).wrapping_neg() };
+        *value = value.wrapping_sub(centre);
+    }
+    share
 }

@@ -1,15 +1,15 @@
 //! A collaborator of a training job: rank 1, the designated one, or any other.
 use super::gather::Gather;
 use super::party::{Party, check_place, message};
+use super::payload::{PlanNumbers, read_u16, read_u32};
 use super::scalars::{Scalars, decode_step};
 use super::share::{DesignatedShare, masked_phases};
 use super::sigmoid::Sigmoid;
 use super::sine::{Sine, sine_sets};
 use super::{TrainPlan, Trained, budget};
-use crate::error::Blame;
 use crate::session::Keys;
 use crate::{Error, Kind, Machine, Message, Outgoing, Step};
-use hefu_core::{Code, Progress, Rank, Reader, Stage, Writer};
+use hefu_core::{Code, Progress, Rank, Stage, Writer};
 use hefu_crypto::Seed;
 use hefu_he::{Set, Slots};
 use hefu_model::block::Target;
@@ -86,10 +86,7 @@ impl Collaborator {
 
     fn begin(&self, start: Start, payload: &[u8]) -> Result<Round, Error> {
         let from = Rank::INITIATOR;
-        let mut reader = Reader::new(payload);
-        let (rows, positives) = (reader.u32().blame(from)?, reader.u32().blame(from)?);
-        let (max_evaluations, lambda) = (reader.u32().blame(from)?, reader.f64().blame(from)?);
-        reader.end().blame(from)?;
+        let PlanNumbers { rows, positives, max_evaluations, lambda } = PlanNumbers::read(payload, from)?;
         let announced = max_evaluations == start.plan.max_evaluations && lambda == start.plan.lambda;
         if rows as usize != start.x.rows() || positives == 0 || positives >= rows || !announced {
             return Err(Error::peer(from, Code::ShapeMismatch, "VLR-16", "the plan is not the one that was offered"));
@@ -121,21 +118,32 @@ impl Round {
             let cause = "more evaluations than announced";
             return Err(Error::peer(Rank::INITIATOR, Code::TooManyRounds, "VLR-10", cause));
         }
-        let (points, gradients) = decode_step(payload, self.round)?;
+        let (points, gradients) = self.read_step(payload)?;
         if !(points.is_empty() && gradients.is_empty() && self.party.block.accepted() == 0) {
             self.party.step(&points, &gradients)?;
         }
         let bound = Writer::new().u32(self.party.block.bound()?).finish();
-        self.phase = Phase::Eval(self.is_designated().then(|| DesignatedShare::new(&self.party)));
+        self.phase = Phase::Eval(
+            self.is_designated().then(|| DesignatedShare::new(self.party.block.rows(), self.party.keys.parties())),
+        );
         Ok(vec![message(Rank::INITIATOR, Kind::Bound, self.round, bound)])
+    }
+
+    /// STEP, also of the same point where rank 0 repeats an evaluation that this party has accepted (section 7).
+    fn read_step(&self, payload: &[u8]) -> Result<(Vec<f64>, Vec<f64>), Error> {
+        let accepted = self.party.block.accepted();
+        let step = decode_step(payload, self.round, accepted);
+        match accepted.checked_sub(1) {
+            Some(before) if step.as_ref().is_err_and(|e| e.code() == Code::ShapeMismatch) => {
+                decode_step(payload, self.round, before)
+            }
+            _ => step,
+        }
     }
 
     fn take_eval(&mut self, payload: &[u8], share: Option<DesignatedShare>) -> Result<Vec<Outgoing>, Error> {
         let from = Rank::INITIATOR;
-        let mut reader = Reader::new(payload);
-        let id = reader.u16().blame(from)?;
-        reader.end().blame(from)?;
-        let sine = Sine::by_id(id).ok_or(Error::malformed(from))?;
+        let sine = Sine::by_id(read_u16(payload, from)?).ok_or(Error::malformed(from))?;
         match share {
             None => {
                 let (gather, mut send) = Gather::new(&self.party, self.round);
@@ -144,7 +152,7 @@ impl Round {
                 Ok(send)
             }
             Some(mut share) => {
-                share.add_own(&self.party, sine.period);
+                share.add_own(&self.party.block.phases(sine.period));
                 self.evaluate_if_complete(share, sine, Vec::new())
             }
         }
@@ -240,9 +248,7 @@ impl Round {
 
     /// TRAIN_DONE: the point of an accepted evaluation is the own part of the model.
     fn finish(&self, from: Rank, input: &Message) -> Result<Trained, Error> {
-        let mut reader = Reader::new(&input.payload);
-        let evaluation = reader.u32().blame(from)?;
-        reader.end().blame(from)?;
+        let evaluation = read_u32(&input.payload, from)?;
         let coefficients = self.party.block.coefficients(evaluation as usize).ok_or(Error::malformed(from))?.to_vec();
         Ok(Trained {
             coefficients,

@@ -3,13 +3,13 @@ use super::basis::Basis;
 use super::collaborator::{SlotSets, USUAL_EVALUATIONS};
 use super::gather::Gather;
 use super::party::{Party, check_place, message};
+use super::payload::{PlanNumbers, read_u32};
 use super::scalars::{Scalars, WRAPPED, encode_step};
 use super::sine::Sine;
 use super::{Trace, TrainPlan, Trained, budget};
-use crate::error::Blame;
 use crate::session::Keys;
 use crate::{Error, Kind, Machine, Message, Outgoing, Step};
-use hefu_core::{Code, Progress, Rank, Reader, Stage, Writer};
+use hefu_core::{Code, Progress, Rank, Stage};
 use hefu_crypto::Seed;
 use hefu_model::block::Target;
 use hefu_model::optimiser::{Decision, Grade, Optimiser};
@@ -87,9 +87,7 @@ impl Shapes {
     fn receive(&mut self, from: Rank, input: &Message) -> Result<(), Error> {
         check_place(input, from, 0)?;
         let place = self.columns.get_mut(from.index()).filter(|c| c.is_none() && input.kind == Kind::TrainShape);
-        let mut reader = Reader::new(&input.payload);
-        let columns = reader.u32().blame(from)?;
-        reader.end().blame(from)?;
+        let columns = read_u32(&input.payload, from)?;
         if columns == 0 {
             return Err(Error::malformed(from));
         }
@@ -108,8 +106,8 @@ impl Shapes {
         let total = columns.iter().fold(1u32, |sum, c| sum.saturating_add(*c));
         budget(u64::from(rows), self.plan.max_evaluations, total).check()?;
         let target = Target { rows, positives, lambda: self.plan.lambda };
-        let payload =
-            Writer::new().u32(rows).u32(positives).u32(self.plan.max_evaluations).f64(self.plan.lambda).finish();
+        let TrainPlan { max_evaluations, lambda, .. } = self.plan;
+        let payload = PlanNumbers { rows, positives, max_evaluations, lambda }.encode();
         let party = Party::new(self.keys, self.seed, self.plan, self.x, &target)?;
         let mut send: Vec<Outgoing> =
             party.others().map(|to| message(to, Kind::TrainPlan, 0, payload.clone())).collect();
@@ -152,9 +150,7 @@ impl Round {
     fn take_bound(&mut self, from: Rank, input: &Message) -> Result<Vec<Outgoing>, Error> {
         let Phase::Bounds(bounds) = &mut self.phase else { return Err(Error::unexpected(from)) };
         let place = bounds.get_mut(from.index()).filter(|b| b.is_none()).ok_or(Error::unexpected(from))?;
-        let mut reader = Reader::new(&input.payload);
-        *place = Some(reader.u32().blame(from)?);
-        reader.end().blame(from)?;
+        *place = Some(read_u32(&input.payload, from)?);
         if bounds.iter().skip(1).any(Option::is_none) {
             return Ok(Vec::new());
         }
@@ -165,9 +161,7 @@ impl Round {
 
     fn begin_evaluation(&mut self, bound: u64) -> Result<Vec<Outgoing>, Error> {
         let range = (bound as f64 * self.grade.reach()).ceil() as u64;
-        let sine = Sine::choose(self.grade, self.labels.len(), range).ok_or_else(|| {
-            Error::job(Code::PredictorTooLarge, "VLR-7", "scores grow beyond every registered sine set")
-        })?;
+        let sine = Sine::choose(self.grade, self.labels.len(), range)?;
         let slots = self.slots.of(sine.set, &self.party.plan)?;
         let mut send = self.to_all(Kind::Eval, &sine.id.to_be_bytes());
         let (basis, key) = Basis::new(&self.party, slots, sine, self.round)?;

@@ -8,6 +8,7 @@ mod collaborator;
 mod gather;
 mod initiator;
 mod party;
+mod payload;
 mod rotation;
 mod scalars;
 mod share;
@@ -67,3 +68,4 @@ pub fn budget(rows: u64, max_evaluations: u32, columns: u32) -> Budget {
     let slot_sets = [(Set::S, largest(Set::S)), (Set::SCoarse, largest(Set::SCoarse))];
     Budget::compute(&Shape { rows, evaluations: max_evaluations, columns, slot_sets: &slot_sets })
 }
+

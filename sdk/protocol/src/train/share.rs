@@ -1,45 +1,53 @@
 //! Phases and additive shares of the predictor (vlr.md, section 3).
 use super::party::{Party, message};
-use crate::error::Blame;
+use super::payload::{encode_words, read_words};
+use crate::mask::{add_masks, add_stream};
 use crate::session::MaskUse;
 use crate::{Error, Kind, Outgoing};
-use hefu_core::{Rank, Reader, Stage, Writer};
+use hefu_core::{Rank, Stage};
 use hefu_crypto::Stream;
 
 fn mask(party: &Party, other: Rank, round: u32, mask_use: MaskUse) -> Stream {
     party.keys.mask(other, Stage::Train, round, mask_use)
 }
 
-/// Adds or takes away a stream, element by element, modulo 2^64.
-pub(super) fn add_stream(values: &mut [u64], mut stream: Stream, negative: bool) {
-    let mut words = [0; 1024];
-    for values in values.chunks_mut(words.len()) {
-        let words = &mut words[..values.len()];
-        stream.fill_u64(words);
-        for (value, word) in values.iter_mut().zip(words) {
-            *value = if negative { value.wrapping_sub(*word) } else { value.wrapping_add(*word) };
-        }
-    }
+/// Ranks that send shares.
+fn senders(party: &Party) -> impl Iterator<Item = Rank> + use<> {
+    (2..party.keys.parties()).map(Rank)
 }
 
-/// Rank 0's share β = φ_0 − Σ S_0q.
+/// Rank 0's share of a round.
 pub(super) fn initiator_share(party: &Party, round: u32, period: f64) -> Vec<u64> {
-    let mut share = party.block.phases(period);
-    for q in (2..party.keys.parties()).map(Rank) {
-        add_stream(&mut share, mask(party, q, round, MaskUse::ShareToInitiator), true);
-    }
-    share
+    let masks = senders(party).map(|q| mask(party, q, round, MaskUse::ShareToInitiator));
+    share_of_initiator(party.block.phases(period), masks)
 }
 
-/// A collaborator's masked phases u_q, for rank 1.
+/// β = φ_0 − Σ S_0q.
+pub(super) fn share_of_initiator(mut phases: Vec<u64>, masks: impl Iterator<Item = Stream>) -> Vec<u64> {
+    masks.for_each(|mask| add_stream(&mut phases, mask, true));
+    phases
+}
+
+/// A collaborator's masked phases of a round, for rank 1.
 pub(super) fn masked_phases(party: &Party, round: u32, period: f64) -> Outgoing {
     let own = party.own();
-    let mut share = party.block.phases(period);
-    add_stream(&mut share, mask(party, Rank::INITIATOR, round, MaskUse::ShareToInitiator), false);
-    for other in (2..party.keys.parties()).map(Rank).filter(|other| *other != own) {
-        add_stream(&mut share, mask(party, other, round, MaskUse::Share), own > other);
-    }
-    message(Rank::DESIGNATED, Kind::Share, round, Writer::new().u64s_le(&share).finish())
+    let to_initiator = mask(party, Rank::INITIATOR, round, MaskUse::ShareToInitiator);
+    let others = senders(party).filter(|other| *other != own);
+    let masks = others.map(|other| (other, mask(party, other, round, MaskUse::Share)));
+    let share = share_of_collaborator(party.block.phases(period), own, to_initiator, masks);
+    message(Rank::DESIGNATED, Kind::Share, round, encode_words(&share))
+}
+
+/// u_q = φ_q + S_0q + Σ ±S_qq'.
+pub(super) fn share_of_collaborator(
+    mut phases: Vec<u64>,
+    own: Rank,
+    to_initiator: Stream,
+    masks: impl Iterator<Item = (Rank, Stream)>,
+) -> Vec<u64> {
+    add_stream(&mut phases, to_initiator, false);
+    add_masks(&mut phases, own, masks);
+    phases
 }
 
 /// Rank 1's share α = φ_1 + Σ u_q, as the u_q come in.
@@ -50,13 +58,13 @@ pub(super) struct DesignatedShare {
 
 impl DesignatedShare {
     /// Before any phase is known: the period comes with EVAL, other parties' shares may come before.
-    pub(super) fn new(party: &Party) -> Self {
-        DesignatedShare { phases: vec![0; party.block.rows()], waiting: vec![true; usize::from(party.keys.parties())] }
+    pub(super) fn new(rows: usize, parties: u16) -> Self {
+        DesignatedShare { phases: vec![0; rows], waiting: vec![true; usize::from(parties)] }
     }
 
-    pub(super) fn add_own(&mut self, party: &Party, period: f64) {
-        for (sum, phase) in self.phases.iter_mut().zip(party.block.phases(period)) {
-            *sum = sum.wrapping_add(phase);
+    pub(super) fn add_own(&mut self, phases: &[u64]) {
+        for (sum, phase) in self.phases.iter_mut().zip(phases) {
+            *sum = sum.wrapping_add(*phase);
         }
     }
 
@@ -65,14 +73,9 @@ impl DesignatedShare {
         if !expected {
             return Err(Error::unexpected(from));
         }
-        let share = Reader::new(payload).u64s_le().blame(from)?;
-        if share.len() != self.phases.len() {
-            return Err(Error::malformed(from));
-        }
+        let share = read_words(payload, self.phases.len(), from)?;
         self.waiting[from.index()] = false;
-        for (sum, phase) in self.phases.iter_mut().zip(share) {
-            *sum = sum.wrapping_add(phase);
-        }
+        self.add_own(&share);
         Ok(())
     }
 

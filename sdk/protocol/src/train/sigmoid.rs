@@ -74,8 +74,7 @@ impl Sigmoid {
             return Err(Error::malformed(from));
         };
         let rotation = self.rotation.get_or_insert_with(|| Rotation::new(rows));
-        let coefficient = self.sine.coefficients.get(self.harmonic as usize).copied().unwrap_or(0.0);
-        let factor = coefficient * f64::from(1u32 << self.sine.multiplier_bits);
+        let factor = self.sine.multiplier_factor(self.harmonic);
         rotation.sines(factor, &mut self.sines);
         rotation.cosines(factor, &mut self.cosines);
         let bytes = self.sine.set.ciphertext_bytes();

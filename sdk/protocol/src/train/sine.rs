@@ -1,4 +1,6 @@
 //! Sine sets: the registered approximations of the sigmoid (`spec/registry/sine_sets.json`, vlr.md section 4).
+use crate::Error;
+use hefu_core::Code;
 use hefu_he::Set;
 use hefu_model::optimiser::Grade;
 use serde::Deserialize;
@@ -87,12 +89,30 @@ impl Sine {
 
     /// The narrowest set of a grade whose range reaches `bound`; a fine one in place of a medium one where the column
     /// of ones would not see every wrap (VLR-15).
-    pub(super) fn choose(grade: Grade, rows: usize, bound: u64) -> Option<&'static Sine> {
+    ///
+    /// # Errors
+    /// `PREDICTOR_TOO_LARGE` where none reaches it (VLR-7).
+    pub(super) fn choose(grade: Grade, rows: usize, bound: u64) -> Result<&'static Sine, Error> {
         let grade = if grade == Grade::Medium && rows > MEDIUM_ROWS { Grade::Fine } else { grade };
-        sine_sets()
-            .iter()
-            .filter(|set| set.grade() == grade && u64::from(set.range) >= bound)
-            .min_by_key(|set| set.range)
+        let narrowest = Self::reaching(bound).filter(|set| set.grade() == grade).min_by_key(|set| set.range);
+        narrowest
+            .ok_or_else(|| Error::job(Code::PredictorTooLarge, "VLR-7", "scores grow beyond every registered sine set"))
+    }
+
+    /// The sets whose range reaches `bound` (VLR-6).
+    pub(super) fn reaching(bound: u64) -> impl Iterator<Item = &'static Sine> {
+        sine_sets().iter().filter(move |set| u64::from(set.range) >= bound)
+    }
+
+    /// Scale of the basis values, 2^f_b.
+    pub(super) fn basis_factor(&self) -> f64 {
+        f64::from(1u32 << self.basis_bits)
+    }
+
+    /// Scale of the multipliers of harmonic k = index + 1: 2^f_a·c_k.
+    pub(super) fn multiplier_factor(&self, index: u32) -> f64 {
+        let coefficient = self.coefficients.get(index as usize).copied().unwrap_or(0.0);
+        coefficient * f64::from(1u32 << self.multiplier_bits)
     }
 
     /// How exact the set is.
@@ -143,15 +163,15 @@ mod tests {
     // clause: VLR-6, VLR-7
     #[test]
     fn the_narrowest_sufficient_set_is_chosen() {
-        assert_eq!(Sine::choose(Grade::Fine, 1, 17).map(|s| s.range), Some(20));
-        assert_eq!(Sine::choose(Grade::Coarse, 1, 20).map(|s| s.range), Some(20));
-        assert_eq!(Sine::choose(Grade::Fine, 1, 1000), None);
+        assert_eq!(Sine::choose(Grade::Fine, 1, 17).map(|s| s.range), Ok(20));
+        assert_eq!(Sine::choose(Grade::Coarse, 1, 20).map(|s| s.range), Ok(20));
+        assert_eq!(Sine::choose(Grade::Fine, 1, 1000).unwrap_err().code(), Code::PredictorTooLarge);
     }
 
     // clause: VLR-15
     #[test]
     fn many_rows_have_no_medium_set() {
         let grade = |rows| Sine::choose(Grade::Medium, rows, 8).map(Sine::grade);
-        assert_eq!((grade(1 << 18), grade((1 << 18) + 1)), (Some(Grade::Medium), Some(Grade::Fine)));
+        assert_eq!((grade(1 << 18), grade((1 << 18) + 1)), (Ok(Grade::Medium), Ok(Grade::Fine)));
     }
 }
