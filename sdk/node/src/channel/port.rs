@@ -2,7 +2,7 @@
 use super::reader::Reader;
 use super::{Duplex, Event, Frame, QUEUED_MESSAGES, Sink, Stopper, Traffic, blame, stopped};
 use bytes::Bytes;
-use hefu_core::{Code, Fault, PartyId, Rank, Reader as ByteReader, SessionId, Stage};
+use hefu_core::{Code, Fault, PartyId, Rank, SessionId, Stage};
 use hefu_protocol::frame::{Limits, Receiver, Sealer};
 use hefu_protocol::session::Keys;
 use hefu_protocol::{Error, Kind, Message, Outgoing};
@@ -239,9 +239,12 @@ impl Port {
 
     /// What an ERROR message says, in this node's own words (spec/frame.md, section 3; ERR-2).
     fn peer_error(&self, rank: Rank, message: &Message) -> Fault {
-        let mut reader = ByteReader::new(&message.payload);
-        let code = reader.u32().ok().and_then(Code::from_number).unwrap_or(Code::PeerAborted);
-        let named = reader.lp().ok().and_then(|json| serde_json::from_slice::<serde_json::Value>(json).ok());
+        let (code, json) = match message.read_error(rank) {
+            Ok(told) => told,
+            Err(error) => return self.blame(&error),
+        };
+        let code = Code::from_number(code).unwrap_or(Code::PeerAborted);
+        let named = serde_json::from_slice::<serde_json::Value>(json).ok();
         let named = named.as_ref().and_then(|json| json.get("party")).and_then(|party| party.as_str());
         let party = named.and_then(|party| PartyId::parse(party).ok()).unwrap_or_else(|| self.wiring.party(rank));
         Fault::new(code).by(&party)
@@ -329,6 +332,5 @@ fn error_message(fault: &Fault, stage: Stage) -> Message {
     let json = serde_json::json!({
         "code": fault.code.number(), "party": party, "cause": entry.cause.en, "next": entry.next.en,
     });
-    let payload = hefu_core::Writer::new().u32(u32::from(fault.code.number())).lp(json.to_string().as_bytes()).finish();
-    Message { kind: Kind::Error, stage: stage.number(), round: 0, payload }
+    Message::error(stage.number(), fault.code, json.to_string().as_bytes())
 }
