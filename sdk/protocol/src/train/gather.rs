@@ -3,6 +3,7 @@
 //! Ranks 0 and 1 own a share each: they encrypt it to the others and open masked sums. Every party evaluates the shares
 //! that it does not own, one masked sum a column.
 use super::party::{Party, message};
+use super::payload::{encode_words, read_words};
 use crate::error::Blame;
 use crate::{Error, Kind, Message, Outgoing};
 use hefu_core::{Code, Rank, Reader, Writer};
@@ -14,8 +15,8 @@ use rayon::prelude::*;
 const DROPPED_BITS: u32 = 26;
 /// Bits that are left.
 const SUM_BITS: u32 = 64 - DROPPED_BITS;
-/// Scale of what is left: 42 − 26 fractional bits.
-const SUM_UNIT: f64 = 65_536.0;
+/// Scale of a column's sum: 42 fractional bits.
+const SUM_UNIT: f64 = 4_398_046_511_104.0;
 /// Scalars that a key may open (RLWE-5).
 const MAX_OPENED: usize = 2048;
 
@@ -74,27 +75,51 @@ impl Gather {
 
     /// Whether every sum that this party needs is opened, and every sum that others need of it.
     pub(super) fn is_complete(&self) -> bool {
-        self.evaluators.iter().all(|e| e.opened.is_some()) && self.owner.as_ref().is_none_or(Owner::is_complete)
+        self.evaluators.iter().all(|e| e.halves.is_some()) && self.owner.as_ref().is_none_or(Owner::is_complete)
     }
 
     /// Σ x·e of every column.
     pub(super) fn sums(&self, party: &Party) -> Result<Vec<f64>, Error> {
         let own: Vec<u64> = match &self.owner {
-            Some(owner) => party.block.sums(&owner.share)?.iter().map(|sum| sum >> DROPPED_BITS).collect(),
+            Some(owner) => party.block.sums(&owner.share)?,
             None => Vec::new(),
         };
         let half = |rank: Rank| -> &[u64] {
-            let evaluator = self.evaluators.iter().find(|e| e.owner == rank).and_then(|e| e.opened.as_deref());
+            let evaluator = self.evaluators.iter().find(|e| e.owner == rank).and_then(|e| e.halves.as_deref());
             evaluator.unwrap_or(&own)
         };
         let (y, r) = (half(Rank::INITIATOR), half(Rank::DESIGNATED));
-        Ok(y.iter().zip(r).map(|(y, r)| centred(y.wrapping_sub(*r)) / SUM_UNIT).collect())
+        Ok(y.iter().zip(r).map(|(y, r)| column_sum(*y, *r) as f64 / SUM_UNIT).collect())
     }
 }
 
-/// The representative of a value modulo 2^38 in [−2^37, 2^37).
-fn centred(value: u64) -> f64 {
-    ((value << DROPPED_BITS).cast_signed() >> DROPPED_BITS) as f64
+/// What a key owner returns of a masked sum: its high 38 bits (VLR-8).
+pub(super) fn opened(sum: u64) -> u64 {
+    sum >> DROPPED_BITS
+}
+
+/// The half of a returned value: modulo 2^38 at scale 2^16.
+pub(super) fn half(opened: u64, mask: u64) -> u64 {
+    opened.wrapping_sub(mask >> DROPPED_BITS) & ((1 << SUM_BITS) - 1)
+}
+
+/// A half at scale 2^42, as one's own are.
+pub(super) fn lifted(half: u64) -> u64 {
+    half << DROPPED_BITS
+}
+
+/// Σ x·e at scale 2^42, of two halves at that scale.
+pub(super) fn column_sum(y: u64, r: u64) -> i64 {
+    y.wrapping_sub(r).cast_signed()
+}
+
+/// Reads OPENED of `count` values below 2^38 (VLR-8).
+pub(super) fn read_opened(payload: &[u8], count: usize, owner: Rank) -> Result<Vec<u64>, Error> {
+    let values = read_words(payload, count, owner)?;
+    if values.iter().any(|v| v >> SUM_BITS != 0) {
+        return Err(Error::malformed(owner));
+    }
+    Ok(values)
 }
 
 /// A rank that owns a share of the residual.
@@ -166,12 +191,11 @@ impl Owner {
             return Err(too_many());
         }
         let sum = party.coefficients.decrypt(&self.key, reader.rest(), &mut self.scratch).blame(from)?;
-        opening.values.push(sum >> DROPPED_BITS);
+        opening.values.push(opened(sum));
         if !opening.is_complete() {
             return Ok(Vec::new());
         }
-        let payload = Writer::new().u64s_le(&opening.values).finish();
-        Ok(vec![message(from, Kind::Opened, round, payload)])
+        Ok(vec![message(from, Kind::Opened, round, encode_words(&opening.values))])
     }
 
     fn is_complete(&self) -> bool {
@@ -189,10 +213,10 @@ struct Evaluator {
     block: Block,
     next_block: usize,
     sums: Vec<Sum>,
-    /// ⌊mask/2^26⌋ of every column, once answered.
+    /// The mask of every column, once answered.
     masks: Vec<u64>,
-    /// Unmasked sums modulo 2^38.
-    opened: Option<Vec<u64>>,
+    /// Unmasked halves at scale 2^42.
+    halves: Option<Vec<u64>>,
 }
 
 impl Evaluator {
@@ -207,7 +231,7 @@ impl Evaluator {
             next_block: 0,
             sums: party.columns.iter().map(|_| party.coefficients.sum()).collect(),
             masks: Vec::new(),
-            opened: None,
+            halves: None,
         }
     }
 
@@ -256,7 +280,7 @@ impl Evaluator {
                     let mut answer = Vec::new();
                     let mask = party.coefficients.answer(sum, public, streams, scratch, &mut answer)?;
                     let head = Writer::with_capacity(4 + answer.len()).bytes(&column).u16(columns);
-                    Ok((mask >> DROPPED_BITS, head.bytes(&answer).finish()))
+                    Ok((mask, head.bytes(&answer).finish()))
                 },
             )
             .collect::<Result<Vec<(u64, Vec<u8>)>, hefu_he::Error>>()?;
@@ -264,21 +288,18 @@ impl Evaluator {
         self.masks = masks;
         self.sums = Vec::new();
         if payloads.is_empty() {
-            self.opened = Some(Vec::new());
+            self.halves = Some(Vec::new());
         }
         Ok(payloads.into_iter().map(|payload| message(self.owner, Kind::Sums, round, payload)).collect())
     }
 
     fn receive_opened(&mut self, payload: &[u8]) -> Result<(), Error> {
-        let values = Reader::new(payload).u64s_le().blame(self.owner)?;
-        let expected = self.opened.is_none() && !self.masks.is_empty();
+        let expected = self.halves.is_none() && !self.masks.is_empty();
         if !expected {
             return Err(Error::unexpected(self.owner));
         }
-        if values.len() != self.masks.len() || values.iter().any(|v| v >> SUM_BITS != 0) {
-            return Err(Error::malformed(self.owner));
-        }
-        self.opened = Some(values.iter().zip(&self.masks).map(|(v, m)| v.wrapping_sub(*m)).collect());
+        let values = read_opened(payload, self.masks.len(), self.owner)?;
+        self.halves = Some(values.iter().zip(&self.masks).map(|(v, m)| lifted(half(*v, *m))).collect());
         Ok(())
     }
 }

@@ -69,3 +69,6 @@ pub fn budget(rows: u64, max_evaluations: u32, columns: u32) -> Budget {
     Budget::compute(&Shape { rows, evaluations: max_evaluations, columns, slot_sets: &slot_sets })
 }
 
+#[cfg(test)]
+#[path = "../../tests/vectors/train.rs"]
+mod vectors;
