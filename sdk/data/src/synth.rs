@@ -1,13 +1,14 @@
 //! The synthetic world of enterprises, for a demonstration without files.
 //!
 //! Every enterprise has hidden traits: size, quality, leverage, growth, concentration, age, whether it is a shell.
-//! They decide whether its loan goes bad, and each party sees some of them through noise: the bank leverage and quality,
-//! the tax bureau sales and growth, the power company activity and arrears. So a joint model is better than the
-//! bank's own, as it would be for real ones. Nothing here describes a real firm: every code has a body that begins
-//! with `YY`, which is not allocated.
+//! They decide whether its loan goes bad, and each party sees some of them through noise: the bank leverage and
+//! quality, the tax bureau sales and growth, the power company activity and arrears. So a joint model is better than
+//! the bank's own, as it would be for real ones. Nothing here describes a real firm: every code has a body that
+//! begins with `YY`, which is not allocated.
 //!
 //! The same seed gives the same bytes on every machine, and the files of a small world are the beginning of those
-//! of a larger one: every value depends on seed, enterprise and stream alone, and mathematics is the software library's.
+//! of a larger one: every value depends on seed, enterprise and stream alone, and mathematics is the software
+//! library's.
 mod code;
 mod numbers;
 mod tables;

@@ -1,8 +1,9 @@
 //! Real data: the central fit and the measures against reference figures, and the joint optimiser against the central
 //! fit under the arithmetic of the registered sine sets.
 //!
-//! The figures are in `reference/default_credit.json`, made by `reference/make.py` with scikit-learn and scipy. The data
-//! are looked for in `$HEFU_DATA`, then in `../shared/data` beside the workspace; without them the tests say so and skip.
+//! The figures are in `reference/default_credit.json`, made by `reference/make.py` with scikit-learn and scipy. The
+//! data are looked for in `$HEFU_DATA`, then in `../shared/data` beside the workspace; without them the tests say so
+//! and skip.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod simulate;
 
