@@ -1,5 +1,6 @@
 //! Scoring `score-sum-1` (spec/score.md): the initiator learns the total score of each row, nobody else anything.
 use crate::error::Blame;
+use crate::mask::add_masks;
 use crate::session::{Keys, MaskUse};
 use crate::{Error, Kind, Machine, Message, Outgoing, Step};
 use hefu_core::{Code, Progress, Rank, Reader, Stage, Writer};
@@ -44,15 +45,29 @@ impl Collaborator {
     fn masked(&self) -> Result<Vec<u64>, Error> {
         let mut parts = fixed(&self.predictors)?;
         let own = self.keys.own();
-        for other in (1..self.keys.parties()).map(Rank).filter(|other| *other != own) {
-            let mut stream = self.keys.mask(other, self.stage, 0, MaskUse::Score);
-            for part in &mut parts {
-                let word = stream.u64();
-                *part = if own < other { part.wrapping_add(word) } else { part.wrapping_sub(word) };
-            }
-        }
+        let others = (1..self.keys.parties()).map(Rank).filter(|other| *other != own);
+        let masks = others.map(|other| (other, self.keys.mask(other, self.stage, 0, MaskUse::Score)));
+        add_masks(&mut parts, own, masks);
         Ok(parts)
     }
+}
+
+/// SCORE_PART of the next batch of parts, and the number of parts sent with it; none where all are sent.
+fn batch(parts: &[u64], sent: usize) -> Option<(Vec<u8>, usize)> {
+    let end = (sent + BATCH_ROWS).min(parts.len());
+    let rows = parts.get(sent..end).filter(|rows| !rows.is_empty())?;
+    let first = u32::try_from(sent).unwrap_or(u32::MAX);
+    Some((Writer::with_capacity(4 + 8 * rows.len()).u32(first).u64s_le(rows).finish(), end))
+}
+
+/// The parts of a batch that follows `received` ones of `rows` (SCORE-3).
+fn read_batch(payload: &[u8], received: usize, rows: usize, from: Rank) -> Result<Vec<u64>, Error> {
+    let refused = || Error::peer(from, Code::MalformedMessage, "SCORE-3", "a batch of scores is not the next one");
+    let mut reader = Reader::new(payload);
+    let first = reader.u32().blame(from)? as usize;
+    let parts = reader.u64s_le().blame(from)?;
+    let length = rows.checked_sub(received).ok_or(refused())?.min(BATCH_ROWS);
+    if first == received && parts.len() == length && length > 0 { Ok(parts) } else { Err(refused()) }
 }
 
 impl Machine for Collaborator {
@@ -66,14 +81,11 @@ impl Machine for Collaborator {
             Some(parts) => parts,
             None => self.masked()?,
         };
-        let end = (self.sent + BATCH_ROWS).min(parts.len());
-        let mut send = Vec::new();
-        if self.sent < end {
-            let payload =
-                Writer::with_capacity(4 + 8 * BATCH_ROWS).u32(self.sent as u32).u64s_le(&parts[self.sent..end]);
-            let (stage, payload) = (self.stage.number(), payload.finish());
-            let message = Message { kind: Kind::ScorePart, stage, round: 0, payload };
+        let (mut send, mut end) = (Vec::new(), self.sent);
+        if let Some((payload, sent)) = batch(&parts, self.sent) {
+            let message = Message { kind: Kind::ScorePart, stage: self.stage.number(), round: 0, payload };
             send.push(Outgoing { to: Rank::INITIATOR, message });
+            end = sent;
         }
         let progress = Progress { stage: self.stage, done: end as u64, total: parts.len().max(1) as u64 };
         if end == parts.len() {
@@ -81,6 +93,13 @@ impl Machine for Collaborator {
         }
         (self.sent, self.parts) = (end, Some(parts));
         Ok(Step::go_on(self).sending(send).at(progress))
+    }
+}
+
+/// Adds parts to sums, modulo 2^64.
+fn add(sums: &mut [u64], parts: &[u64]) {
+    for (sum, part) in sums.iter_mut().zip(parts) {
+        *sum = sum.wrapping_add(*part);
     }
 }
 
@@ -112,18 +131,9 @@ impl Machine for Initiator {
                 message.kind == Kind::ScorePart && message.stage == self.stage.number() && message.round == 0;
             let index = from.index().checked_sub(1).filter(|_| expected).ok_or(Error::unexpected(from))?;
             let received = self.received.get_mut(index).ok_or(Error::unexpected(from))?;
-            let mut reader = Reader::new(&message.payload);
-            let first = reader.u32().blame(from)? as usize;
-            let parts = reader.u64s_le().blame(from)?;
-            let length = (rows - *received).min(BATCH_ROWS);
-            if first != *received || parts.len() != length || length == 0 {
-                let cause = "a batch of scores is not the next one";
-                return Err(Error::peer(from, Code::MalformedMessage, "SCORE-3", cause));
-            }
-            *received += length;
-            for (sum, part) in sums[first..].iter_mut().zip(&parts) {
-                *sum = sum.wrapping_add(*part);
-            }
+            let parts = read_batch(&message.payload, *received, rows, from)?;
+            add(&mut sums[*received..], &parts);
+            *received += parts.len();
         }
         let (done, total) = (self.received.iter().sum::<usize>(), rows * self.received.len());
         if done == total {
@@ -133,3 +143,7 @@ impl Machine for Initiator {
         Ok(Step::wait(self).at(progress))
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/vectors/score.rs"]
+mod vectors;
