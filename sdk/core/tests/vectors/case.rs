@@ -82,7 +82,7 @@ fn check<I: DeserializeOwned>(
 }
 
 /// Everything that is expected is found, and nothing else. Of a digest, `found` may know more than is asked.
-fn compare(place: &str, expected: &Value, found: &Value, tolerance: i128) -> Result<(), String> {
+pub fn compare(place: &str, expected: &Value, found: &Value, tolerance: i128) -> Result<(), String> {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => {
             let is_digest = expected.contains_key("sha256");

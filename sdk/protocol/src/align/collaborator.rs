@@ -1,8 +1,8 @@
 //! The collaborator's side of alignment.
 use super::AlignPlan;
+use super::secrets::Secrets;
 use super::wire::{
-    ABSENT, BATCH_ELEMENTS, Batches, Seen, batch_message, check_place, domain_tag, read_size, size_message, tag,
-    tag_bytes,
+    ABSENT, BATCH_ELEMENTS, Elements, batch_message, check_place, domain_tag, read_size, size_message, tag, tag_bytes,
 };
 use crate::error::Blame;
 use crate::session::Keys;
@@ -26,7 +26,7 @@ pub struct Collaborator {
     keys: Arc<Keys>,
     plan: AlignPlan,
     own_keys: Vec<String>,
-    seed: Seed,
+    secrets: Secrets,
     state: State,
 }
 
@@ -51,19 +51,26 @@ struct Matching {
     order: Vec<u32>,
     sent: usize,
     tag_bytes: usize,
-    incoming: Batches,
-    seen: Seen,
+    incoming: Elements,
 }
 
 impl Collaborator {
     /// A collaborator with its valid, distinct keys. `keys` are those of the session; the rank is the own one there.
     pub fn new(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, seed: Seed) -> Self {
-        Collaborator { keys, plan, own_keys, seed, state: State::Start }
+        Self::with(keys, plan, own_keys, Secrets::Seed(seed))
     }
 
-    /// Where the scalar comes from: fresh with the job's seed (ALIGN-5).
-    fn scalar_seed(&self) -> Seed {
-        if is_on(Switch::StaticScalar) { Seed::new([0; 32]) } else { self.seed.derive("align scalar", &[]) }
+    /// A collaborator with secrets from elsewhere.
+    pub(super) fn with(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, secrets: Secrets) -> Self {
+        Collaborator { keys, plan, own_keys, secrets, state: State::Start }
+    }
+
+    /// The own scalar, fresh for this session (ALIGN-5).
+    fn blinder(&self) -> Blinder {
+        if is_on(Switch::StaticScalar) {
+            return Blinder::new(&Seed::new([0; 32]));
+        }
+        self.secrets.blinder(Rank::INITIATOR)
     }
 
     fn begin_matching(mut self, n: u64) -> Result<Step<Self>, Error> {
@@ -71,12 +78,11 @@ impl Collaborator {
         let count =
             u32::try_from(m).map_err(|_| Error::job(Code::TooManyRows, "ALIGN-6", "too many rows of one's own"))?;
         let matching = Matching {
-            blinder: Blinder::new(&self.scalar_seed()),
-            order: self.seed.stream("align permutation", &[]).permutation(count),
+            blinder: self.blinder(),
+            order: self.secrets.order(Rank::INITIATOR, count),
             sent: 0,
             tag_bytes: tag_bytes(n, m),
-            incoming: Batches::new(Rank::INITIATOR, ELEMENT_BYTES, n),
-            seen: Seen::default(),
+            incoming: Elements::new(Rank::INITIATOR, n),
         };
         self.state = State::Matching(Box::new(matching));
         Ok(Step::go_on(self))
@@ -100,7 +106,7 @@ impl Collaborator {
     }
 
     fn await_more(mut self, matching: Box<Matching>) -> Step<Self> {
-        if matching.incoming.is_complete() {
+        if matching.incoming.batches().is_complete() {
             let taken = vec![false; matching.order.len()];
             self.state = State::Rows { order: matching.order, rows: Vec::new(), taken, total: None };
         } else {
@@ -112,16 +118,14 @@ impl Collaborator {
     fn progress(&self, matching: &Matching) -> Progress {
         Progress {
             stage: Stage::Align,
-            done: matching.sent as u64 + matching.incoming.received(),
-            total: (self.own_keys.len() as u64 + matching.incoming.total()).max(1),
+            done: matching.sent as u64 + matching.incoming.batches().received(),
+            total: (self.own_keys.len() as u64 + matching.incoming.batches().total()).max(1),
         }
     }
 
     fn answer(self, mut matching: Box<Matching>, payload: &[u8]) -> Result<Step<Self>, Error> {
-        let first = matching.incoming.received() as usize;
-        let elements = matching.incoming.read(payload)?;
-        matching.seen.admit(elements, ELEMENT_BYTES, Rank::INITIATOR, "ALIGN-3")?;
-        let products = matching.blinder.blind(elements).blame(Rank::INITIATOR)?;
+        let first = matching.incoming.batches().received() as usize;
+        let products = matching.incoming.take(payload, &matching.blinder)?;
         let own = self.keys.own();
         let tags: Vec<[u8; 32]> = products.iter().map(|product| tag(&self.keys, own, product)).collect();
         let send = vec![batch_message(Rank::INITIATOR, Kind::AlignTags, first, &tags, matching.tag_bytes)];

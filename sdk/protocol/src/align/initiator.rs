@@ -1,10 +1,10 @@
 //! The initiator's side of alignment, with all collaborators at once.
 use super::AlignPlan;
+use super::secrets::Secrets;
 use super::wire::{
-    ABSENT, BATCH_ELEMENTS, Batches, Seen, batch_message, check_place, domain_tag, message, read_size, size_message,
-    tag, tag_bytes,
+    ABSENT, BATCH_ELEMENTS, Batches, Elements, Seen, batch_message, check_place, domain_tag, message, read_size,
+    size_message, tag, tag_bytes,
 };
-use crate::error::Blame;
 use crate::session::Keys;
 use crate::{Error, Kind, Machine, Message, Outgoing, Step};
 use hefu_core::{Code, Join, Progress, Rank, Split, Stage, Writer};
@@ -30,7 +30,7 @@ pub struct Initiator {
     keys: Arc<Keys>,
     plan: AlignPlan,
     own_keys: Vec<String>,
-    seed: Seed,
+    secrets: Secrets,
     started: bool,
     peers: Vec<Peer>,
     /// The collaborator whose own batches are sent next.
@@ -49,8 +49,7 @@ struct Peer {
 
 struct Exchange {
     tag_bytes: usize,
-    blinded: Batches,
-    seen: Seen,
+    blinded: Elements,
     tags: Batches,
     seen_tags: Seen,
     /// Tags of own keys, in sent order, as they came back.
@@ -62,7 +61,12 @@ struct Exchange {
 impl Initiator {
     /// An initiator with its valid, distinct keys, for all collaborators of the session.
     pub fn new(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, seed: Seed) -> Self {
-        Initiator { keys, plan, own_keys, seed, started: false, peers: Vec::new(), turn: 0 }
+        Self::with(keys, plan, own_keys, Secrets::Seed(seed))
+    }
+
+    /// An initiator with secrets from elsewhere.
+    pub(super) fn with(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, secrets: Secrets) -> Self {
+        Initiator { keys, plan, own_keys, secrets, started: false, peers: Vec::new(), turn: 0 }
     }
 
     fn start(mut self) -> Result<Step<Self>, Error> {
@@ -71,14 +75,8 @@ impl Initiator {
         self.started = true;
         let mut send = Vec::new();
         for rank in (1..self.keys.parties()).map(Rank) {
-            let context = rank.0.to_be_bytes();
-            self.peers.push(Peer {
-                rank,
-                blinder: Blinder::new(&self.seed.derive("align scalar", &context)),
-                order: self.seed.stream("align permutation", &context).permutation(count),
-                sent: 0,
-                exchange: None,
-            });
+            let (blinder, order) = (self.secrets.blinder(rank), self.secrets.order(rank, count));
+            self.peers.push(Peer { rank, blinder, order, sent: 0, exchange: None });
             send.push(size_message(rank, u64::from(count)));
         }
         Ok(self.next().sending(send))
@@ -117,8 +115,8 @@ impl Initiator {
             done += peer.sent as u64;
             total += 2 * own;
             if let Some(exchange) = &peer.exchange {
-                done += exchange.blinded.received() + exchange.tags.received();
-                total += exchange.blinded.total();
+                done += exchange.blinded.batches().received() + exchange.tags.received();
+                total += exchange.blinded.batches().total();
             }
         }
         Progress { stage: Stage::Align, done, total: total.max(1) }
@@ -134,10 +132,8 @@ impl Initiator {
                 *exchange = Some(Exchange::new(from, own, read_size(&message.payload, from, max_rows)?));
             }
             (Kind::AlignBlinded, Some(exchange)) => {
-                let first = exchange.blinded.received() as u32;
-                let elements = exchange.blinded.read(&message.payload)?;
-                exchange.seen.admit(elements, ELEMENT_BYTES, from, "ALIGN-3")?;
-                let products = peer.blinder.blind(elements).blame(from)?;
+                let first = exchange.blinded.batches().received() as u32;
+                let products = exchange.blinded.take(&message.payload, &peer.blinder)?;
                 for (position, product) in (first..).zip(&products) {
                     let tag = truncated(tag(&self.keys, from, product), exchange.tag_bytes);
                     exchange.peer_tags.insert(tag, position);
@@ -167,33 +163,25 @@ impl Initiator {
         }
         let known = |key: usize| positions.iter().all(|p| p[key] != ABSENT);
         let any = |key: usize| positions.iter().any(|p| p[key] != ABSENT);
-        let (mut training, mut test) = (Vec::new(), Vec::new());
-        for (key, text) in (0u32..).zip(&self.own_keys) {
-            if self.plan.join == Join::Left || known(key as usize) {
-                let part = if is_test_row(self.plan.split, text) { &mut test } else { &mut training };
-                part.push(key);
-            }
-        }
         if !(0..count).any(|key| if self.plan.join == Join::Left { any(key) } else { known(key) }) {
             return Err(Error::job(Code::EmptyIntersection, "ALIGN-9", "the parties have no row in common"));
         }
-        let training_rows = training.len() as u32;
-        let mut rows = self.shuffled("align training order", &training);
-        rows.extend(self.shuffled("align test order", &test));
+        let mut order = self.secrets.row_order(count as u32);
+        order.retain(|key| self.plan.join == Join::Left || known(*key as usize));
+        let is_test = |key: &u32| is_test_row(self.plan.split, &self.own_keys[*key as usize]);
+        let (test, mut rows): (Vec<u32>, Vec<u32>) = order.into_iter().partition(is_test);
+        let training_rows = rows.len() as u32;
+        rows.extend(test);
         let send = self
             .peers
             .iter()
             .zip(&positions)
             .flat_map(|(peer, positions)| rows_messages(peer.rank, &rows, training_rows, positions))
             .collect();
-        let sizes = self.peers.iter().filter_map(|peer| peer.exchange.as_ref()).map(|e| e.blinded.total()).collect();
+        let sizes =
+            self.peers.iter().filter_map(|peer| peer.exchange.as_ref()).map(|e| e.blinded.batches().total()).collect();
         let matched = positions.iter().map(|p| p.iter().map(|position| *position != ABSENT).collect()).collect();
         Ok(Step::done(AlignedInitiator { rows, training_rows, matched, sizes }).sending(send))
-    }
-
-    fn shuffled(&self, label: &str, keys: &[u32]) -> Vec<u32> {
-        let order = self.seed.stream(label, &[]).permutation(keys.len() as u32);
-        order.iter().map(|index| keys[*index as usize]).collect()
     }
 }
 
@@ -234,8 +222,7 @@ impl Exchange {
         let tag_bytes = tag_bytes(n, m);
         Exchange {
             tag_bytes,
-            blinded: Batches::new(from, ELEMENT_BYTES, m),
-            seen: Seen::default(),
+            blinded: Elements::new(from, m),
             tags: Batches::new(from, tag_bytes, n),
             seen_tags: Seen::default(),
             own_tags: Vec::new(),
@@ -258,7 +245,7 @@ impl Exchange {
     }
 
     fn is_complete(&self) -> bool {
-        self.blinded.is_complete() && self.tags.is_complete()
+        self.blinded.batches().is_complete() && self.tags.is_complete()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Alignment `align-ecdh-1` (spec/align.md): the initiator and each collaborator find their common keys.
 mod collaborator;
 mod initiator;
+mod secrets;
 mod wire;
 
 pub use collaborator::{AlignedCollaborator, Collaborator};
@@ -21,3 +22,7 @@ pub struct AlignPlan {
     /// Smallest number of matched rows that a collaborator accepts (ALIGN-11).
     pub min_rows: u64,
 }
+
+#[cfg(test)]
+#[path = "../../tests/vectors/align.rs"]
+mod vectors;

@@ -4,7 +4,7 @@ use crate::session::Keys;
 use crate::{Error, Kind, Message, Outgoing};
 use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Code, Rank, Reader, Stage, Writer};
-use hefu_crypto::{ELEMENT_BYTES, Suite, sha256};
+use hefu_crypto::{Blinder, ELEMENT_BYTES, Suite, sha256};
 use std::collections::HashSet;
 
 /// Elements of a batch; each batch but the last has exactly so many.
@@ -106,6 +106,31 @@ impl Batches {
         }
         self.received += expected;
         Ok(items)
+    }
+}
+
+/// A peer's blinded elements as they come.
+pub(super) struct Elements {
+    batches: Batches,
+    seen: Seen,
+}
+
+impl Elements {
+    pub(super) fn new(from: Rank, total: u64) -> Self {
+        Elements { batches: Batches::new(from, ELEMENT_BYTES, total), seen: Seen::default() }
+    }
+
+    /// How far they are.
+    pub(super) fn batches(&self) -> &Batches {
+        &self.batches
+    }
+
+    /// Takes the next ALIGN_BLINDED; answers its elements times the own scalar (ALIGN-1 to ALIGN-4).
+    pub(super) fn take(&mut self, payload: &[u8], blinder: &Blinder) -> Result<Vec<[u8; ELEMENT_BYTES]>, Error> {
+        let from = self.batches.from;
+        let elements = self.batches.read(payload)?;
+        self.seen.admit(elements, ELEMENT_BYTES, from, "ALIGN-3")?;
+        blinder.blind(elements).blame(from)
     }
 }
 
