@@ -156,6 +156,7 @@ mod tests {
         assert!(matches!(budget.check(), Err(Error::NoiseBudget { .. })));
     }
 
+    // clause: RLWE-7
     #[test]
     fn noise_above_the_limit_would_fail() {
         // q0·q1/(2t) · q2 is 2^101 in set S′, of which the flood takes half
