@@ -1,7 +1,7 @@
 //! Switchable faults: each takes one check out of a node, to prove that the conformance suite notices.
 //!
-//! They exist in the build `hefu-faulty` alone (feature `faulty`). In every other build [`is_on`] is constant false, and
-//! nothing can switch a fault on. Names and clauses are those of the suite's catalogue.
+//! They exist in the build `hefu-faulty` alone (feature `faulty`). In every other build [`is_on`] is constant false,
+//! and nothing can switch a fault on. Names and clauses are those of the suite's catalogue.
 
 macro_rules! switches {
     ($($(#[$doc:meta])* $variant:ident = $id:literal, $clause:literal;)+) => {

@@ -56,8 +56,8 @@ impl Supported {
     }
 }
 
-/// The selection function: the highest version that both sides list, and the suite that the registry prefers among those
-/// that both sides list (SESS-4, SESS-5).
+/// The selection function: the highest version that both sides list, and the suite that the registry prefers among
+/// those that both sides list (SESS-4, SESS-5).
 ///
 /// # Errors
 /// `NO_COMMON_VERSION`, `NO_COMMON_SUITE`.

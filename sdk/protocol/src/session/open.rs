@@ -96,8 +96,9 @@ pub fn offer_signer(envelope: &[u8]) -> Result<PartyId, Error> {
 /// Verifies an offer under the initiator's key, then parses it.
 ///
 /// # Errors
-/// `BAD_SIGNATURE`, `MALFORMED_DOCUMENT`, `UNKNOWN_CRITICAL`, `BAD_PARTY_ID`; where it has a word that no registry lists,
-/// `UNSUPPORTED_PLAN` (SESS-11) or, for a purpose or an output, which nobody can permit, `NOT_ALLOWED` (SESS-12).
+/// `BAD_SIGNATURE`, `MALFORMED_DOCUMENT`, `UNKNOWN_CRITICAL`, `BAD_PARTY_ID`; where it has a word that no registry
+/// lists, `UNSUPPORTED_PLAN` (SESS-11) or, for a purpose or an output, which nobody can permit, `NOT_ALLOWED`
+/// (SESS-12).
 pub fn open_offer(envelope: &[u8], key: &[u8; 32]) -> Result<Offer, Error> {
     let members = open_document(envelope, OFFER_TYPE, key, OFFER_MEMBERS)?;
     for party in members.get("parties").and_then(Value::as_array).into_iter().flatten() {
