@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn party_ids() {
         assert!(PartyId::parse("uscc:91440300YY00001320").is_ok());
-        assert!(PartyId::parse("lei:5493001KJTIIGC8Y1R12").is_ok());
+        assert!(PartyId::parse("lei:529900YY000SYNTH0017").is_ok());
         for bad in ["bank", "uscc:91440300YY00001321", ":x", "x:", "a:b c"] {
             assert_eq!(PartyId::parse(bad), Err(BadPartyId), "{bad}");
         }

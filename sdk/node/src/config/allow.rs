@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn permits_what_it_names_and_no_more() {
-        let (entry, other) = (entry(), PartyId::parse("lei:5493001KJTIIGC8Y1R12").unwrap());
+        let (entry, other) = (entry(), PartyId::parse("lei:529900YY000SYNTH0017").unwrap());
         let party = entry.party.clone();
         assert!(entry.permits(&party, "tax", Purpose::Origination, &[Output::Model]));
         assert!(!entry.permits(&other, "tax", Purpose::Origination, &[Output::Model]));

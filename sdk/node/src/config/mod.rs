@@ -248,8 +248,8 @@ mod tests {
         assert_eq!(config.files.state, Path::new("/srv/bank/state"));
         assert_eq!(config.listen.interconnect.port(), DEFAULT_PORT);
         assert_eq!(config.limits, LimitsSection::default());
-        let bare = NodeConfig::parse("[party]\nid=\"lei:5493001KJTIIGC8Y1R12\"", Path::new("/")).unwrap();
-        assert_eq!(bare.party.alias, "5493001KJTIIGC8Y1R12");
+        let bare = NodeConfig::parse("[party]\nid=\"lei:529900YY000SYNTH0017\"", Path::new("/")).unwrap();
+        assert_eq!(bare.party.alias, "529900YY000SYNTH0017");
     }
 
     #[test]

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_budget_is_spent_once() {
         let (store, model) = (store(), ModelId([1; 16]));
-        let party = PartyId::parse("lei:5493001KJTIIGC8Y1R12").unwrap();
+        let party = PartyId::parse("lei:529900YY000SYNTH0017").unwrap();
         assert!(!store.spend_rows(model, &party, 101, Some(100)).unwrap());
         assert!(store.spend_rows(model, &party, 60, Some(100)).unwrap());
         assert!(!store.spend_rows(model, &party, 41, Some(100)).unwrap());
