@@ -1,5 +1,5 @@
-//! The vectors of envelopes, and the lengths of messages as a training sends them. Those of everything that only a state
-//! machine knows are beside its code, in `tests/vectors/`.
+//! The vectors of envelopes, and the lengths of messages as a training sends them. Those of everything that only a
+//! state machine knows are beside its code, in `tests/vectors/`.
 #![allow(clippy::unwrap_used, clippy::panic)]
 #[path = "../../core/tests/vectors/case.rs"]
 mod case;
