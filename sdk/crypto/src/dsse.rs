@@ -57,11 +57,10 @@ fn parse(envelope: &[u8], payload_type: &str) -> Result<(Envelope, Vec<u8>), Err
 pub fn open(envelope: &[u8], payload_type: &str, public: &[u8; 32]) -> Result<Vec<u8>, Error> {
     let (envelope, payload) = parse(envelope, payload_type)?;
     let message = encode(payload_type, &payload);
-    let verified = envelope
-        .signatures
-        .iter()
-        .any(|signature| STANDARD.decode(&signature.sig).is_ok_and(|bytes| verify(public, &message, &bytes).is_ok()));
-    if verified { Ok(payload) } else { Err(Error::BadSignature) }
+    let [signature] = envelope.signatures.as_slice() else { return Err(Error::MalformedDocument) };
+    let signature = STANDARD.decode(&signature.sig).map_err(|_| Error::MalformedDocument)?;
+    verify(public, &message, &signature)?;
+    Ok(payload)
 }
 
 /// The payload without any check of its signature: to learn whose key to verify it under. Then call [`open`].
@@ -94,6 +93,8 @@ mod tests {
         let forged =
             String::from_utf8(envelope).unwrap().replace(&STANDARD.encode(b"{\"a\":1}"), &STANDARD.encode("{}"));
         assert_eq!(open(forged.as_bytes(), TYPE, &key.public()), Err(Error::BadSignature));
+        let bare = String::from_utf8(seal(TYPE, b"{}", &key)).unwrap().replace("\"sig\":\"", "\"sig\":\"!");
+        assert_eq!(open(bare.as_bytes(), TYPE, &key.public()), Err(Error::MalformedDocument), "not base64");
         assert_eq!(open(b"{", TYPE, &key.public()), Err(Error::MalformedDocument));
         let twice = String::from_utf8(seal(TYPE, b"{}", &key)).unwrap().replacen('{', "{\"x\":1,\"x\":1,", 1);
         assert_eq!(open(twice.as_bytes(), TYPE, &key.public()), Err(Error::MalformedDocument), "CONV-7");
