@@ -210,9 +210,8 @@ struct Evaluator {
     public_seed: [u8; 16],
     public: Option<PublicKey>,
     seen: SeenSeeds,
-    block: Block,
-    next_block: usize,
-    sums: Vec<Sum>,
+    /// The owner's share as far as it has come: 48 bytes a row.
+    blocks: Vec<Block>,
     /// The mask of every column, once answered.
     masks: Vec<u64>,
     /// Unmasked halves at scale 2^42.
@@ -227,9 +226,7 @@ impl Evaluator {
             public_seed: party.keys.rlwe_seed(Set::G.id(), owner, round),
             public: None,
             seen: SeenSeeds::default(),
-            block: party.coefficients.block(),
-            next_block: 0,
-            sums: party.columns.iter().map(|_| party.coefficients.sum()).collect(),
+            blocks: Vec::with_capacity(party.blocks()),
             masks: Vec::new(),
             halves: None,
         }
@@ -247,50 +244,64 @@ impl Evaluator {
         let owner = self.owner;
         let mut reader = Reader::new(payload);
         let index = reader.u32().blame(owner)? as usize;
-        if index != self.next_block || index >= party.blocks() || self.public.is_none() {
+        if index != self.blocks.len() || index >= party.blocks() || self.public.is_none() {
             return Err(Error::malformed(owner));
         }
         let ciphertext = reader.rest();
         self.seen.admit(ciphertext).blame(owner)?;
-        let coefficients = &party.coefficients;
-        coefficients.expand(ciphertext, &mut self.block).blame(owner)?;
-        let block = &self.block;
-        self.sums.par_iter_mut().zip(&party.columns).try_for_each_init(
-            || coefficients.scratch(),
-            |scratch, (sum, column)| coefficients.accumulate(sum, column, index, block, scratch),
-        )?;
-        self.next_block += 1;
-        if self.next_block == party.blocks() { self.answer(party, round) } else { Ok(Vec::new()) }
+        let mut block = party.coefficients.block();
+        party.coefficients.expand(ciphertext, &mut block).blame(owner)?;
+        self.blocks.push(block);
+        if self.blocks.len() == party.blocks() { self.answer(party, round) } else { Ok(Vec::new()) }
     }
 
+    /// One masked sum a column, once every block is here: a column's running sum then stays near the processor.
     fn answer(&mut self, party: &Party, round: u32) -> Result<Vec<Outgoing>, Error> {
-        let public = self.public.as_ref().ok_or(Error::unexpected(self.owner))?;
-        let (seed, columns) = (&self.seed, self.sums.len() as u16);
-        let answers = self
-            .sums
-            .par_iter_mut()
+        let columns = party.columns.len() as u16;
+        let share = party.columns.len().div_ceil(rayon::current_num_threads()).max(1);
+        let answers = party
+            .columns
+            .par_chunks(share)
             .enumerate()
-            .map_init(
-                || party.coefficients.scratch(),
-                |scratch, (column, sum)| {
-                    let column = (column as u16).to_be_bytes();
-                    let stream = |label| -> Stream { seed.stream(label, &column) };
-                    let (mut mask, mut noise, mut flood) = (stream("mask"), stream("noise"), stream("flood"));
-                    let streams = AnswerStreams { mask: &mut mask, noise: &mut noise, flood: &mut flood };
-                    let mut answer = Vec::new();
-                    let mask = party.coefficients.answer(sum, public, streams, scratch, &mut answer)?;
-                    let head = Writer::with_capacity(4 + answer.len()).bytes(&column).u16(columns);
-                    Ok((mask, head.bytes(&answer).finish()))
-                },
-            )
-            .collect::<Result<Vec<(u64, Vec<u8>)>, hefu_he::Error>>()?;
-        let (masks, payloads): (Vec<u64>, Vec<Vec<u8>>) = answers.into_iter().unzip();
+            .map(|(chunk, own)| {
+                let (mut sum, mut scratch) = (party.coefficients.sum(), party.coefficients.scratch());
+                let mut answers = Vec::with_capacity(own.len());
+                for (column, index) in own.iter().zip(chunk * share..) {
+                    for (number, block) in self.blocks.iter().enumerate() {
+                        party.coefficients.accumulate(&mut sum, column, number, block, &mut scratch)?;
+                    }
+                    let (mask, answer) = self.answer_column(party, index as u16, &mut sum, &mut scratch)?;
+                    let head = Writer::with_capacity(4 + answer.len()).u16(index as u16).u16(columns);
+                    answers.push((mask, head.bytes(&answer).finish()));
+                }
+                Ok(answers)
+            })
+            .collect::<Result<Vec<Vec<(u64, Vec<u8>)>>, Error>>()?;
+        let answers = answers.into_iter().flatten();
+        let (masks, payloads): (Vec<u64>, Vec<Vec<u8>>) = answers.unzip();
         self.masks = masks;
-        self.sums = Vec::new();
+        self.blocks = Vec::new();
         if payloads.is_empty() {
             self.halves = Some(Vec::new());
         }
         Ok(payloads.into_iter().map(|payload| message(self.owner, Kind::Sums, round, payload)).collect())
+    }
+
+    /// Masks one column's sum; the sum is empty afterwards.
+    fn answer_column(
+        &self,
+        party: &Party,
+        column: u16,
+        sum: &mut Sum,
+        scratch: &mut Scratch,
+    ) -> Result<(u64, Vec<u8>), Error> {
+        let public = self.public.as_ref().ok_or(Error::unexpected(self.owner))?;
+        let stream = |label| -> Stream { self.seed.stream(label, &column.to_be_bytes()) };
+        let (mut mask, mut noise, mut flood) = (stream("mask"), stream("noise"), stream("flood"));
+        let streams = AnswerStreams { mask: &mut mask, noise: &mut noise, flood: &mut flood };
+        let mut answer = Vec::new();
+        let mask = party.coefficients.answer(sum, public, streams, scratch, &mut answer)?;
+        Ok((mask, answer))
     }
 
     fn receive_opened(&mut self, payload: &[u8]) -> Result<(), Error> {
