@@ -19,7 +19,9 @@ class Set:
     def __init__(self, name, id_, primes, t_primes, packing, flood):
         self.name, self.id, self.primes, self.t_primes = name, id_, primes, t_primes
         self.packing, self.flood = packing, flood
-        self.q = math.prod(primes)
+        # What an answer is switched to.
+        self.answer_primes = primes[:2] if packing == SLOTS else primes[:1]
+        self.q, self.answer_q = math.prod(primes), math.prod(self.answer_primes)
         self.t = math.prod(t_primes) if t_primes else 1 << 64
 
     def __repr__(self):
@@ -33,9 +35,8 @@ S = Set("S", 1, Q, (T0, T1), SLOTS, 126)
 S_COARSE = Set("S'", 2, Q[:3], (T_COARSE,), SLOTS, 100)
 G = Set("G", 3, Q[:3], (), COEFFICIENTS, 83)
 SETS = {s.name: s for s in (S, S_COARSE, G)}
-# An answer is modulo q0 q1.
-ANSWER_PRIMES = Q[:2]
-ANSWER_Q = Q[0] * Q[1]
+# An opened coefficient answer is off by less than this, modulo 2^64.
+OPENING_ERROR = 1 << 24
 
 
 def centred(x, modulus):
@@ -300,17 +301,22 @@ def blinded(set_, sums, p0, p1, u, e1, e2, mask, flood):
 
 
 def switched(values, set_):
-    """(c - [c]_d) / d modulo q0 and q1: one list a prime."""
-    d = set_.q // ANSWER_Q
+    """(c - [c]_d) / d modulo the kept primes: one list a prime."""
+    d = set_.q // set_.answer_q
     quotients = [(c - centred(c, d)) // d for c in values]
-    return [[v % p for v in quotients] for p in ANSWER_PRIMES]
+    return [[v % p for v in quotients] for p in set_.answer_primes]
 
 
 def answer_bytes(set_, c0, c1):
-    """The answer on the wire, from components modulo q0 and q1."""
+    """The answer on the wire, from components modulo the kept primes."""
     if set_.packing == SLOTS:
         return pack_polynomial(c0) + pack_polynomial(c1)
-    return u64be(c0[0][0]) + u64be(c0[1][0]) + pack_polynomial(c1)
+    return u64be(c0[0][0]) + pack_polynomial(c1)
+
+
+def answer_length(set_):
+    polynomial = len(set_.answer_primes) * PACKED
+    return 2 * polynomial if set_.packing == SLOTS else 8 + polynomial
 
 
 def answer(set_, terms, p0, p1, u, e1, e2, mask, flood):
@@ -320,22 +326,31 @@ def answer(set_, terms, p0, p1, u, e1, e2, mask, flood):
 
 
 def open_answer(set_, secret, payload):
-    """Slots: the slots as integers in [0, t). Coefficients: the one value modulo 2^64."""
-    reader = Reader(payload)
+    """Slots: the slots as integers in [0, t). Coefficients: v, the one value modulo 2^64."""
+    primes, reader = set_.answer_primes, Reader(payload)
     if set_.packing == SLOTS:
-        c0 = read_polynomial(reader, ANSWER_PRIMES)
+        c0 = read_polynomial(reader, primes)
     else:
-        first = [reader.u64be() for _ in ANSWER_PRIMES]
-        refuse_if(any(v >= p for v, p in zip(first, ANSWER_PRIMES)), "BAD_ELEMENT", "RLWE-2")
-        c0 = [[v] + [0] * (N - 1) for v in first]
-    c1 = read_polynomial(reader, ANSWER_PRIMES)
+        first = reader.u64be()
+        refuse_if(first >= primes[0], "BAD_ELEMENT", "RLWE-2")
+        c0 = [[first] + [0] * (N - 1)]
+    c1 = read_polynomial(reader, primes)
     reader.end()
+    values = rounded(unrounded(set_, secret, c0, c1), set_.t, set_.answer_q)
+    return decode_slots(values, set_) if set_.packing == SLOTS else values[0]
+
+
+def unrounded(set_, secret, c0, c1):
+    """The coefficients of c0 + c1 s modulo the answer's modulus; the components untransformed."""
+    primes = set_.answer_primes
     product = [untransform([x * y % p for x, y in zip(transform(c, p), transform(secret, p))], p)
-               for c, p in zip(c1, ANSWER_PRIMES)]
-    sum_ = remainder_to_integers(plus(c0, product, ANSWER_PRIMES), ANSWER_PRIMES)
-    if set_.packing == SLOTS:
-        return decode_slots(rounded(sum_, set_.t, ANSWER_Q), set_)
-    return rounded(sum_[:1], set_.t, ANSWER_Q)[0]
+               for c, p in zip(c1, primes)]
+    return remainder_to_integers(plus(c0, product, primes), primes)
+
+
+def opens_to(set_, opened, value):
+    """Whether v of a coefficient answer is as near to the value as section 5 says."""
+    return abs(centred(opened - value, set_.t)) < OPENING_ERROR
 
 
 def check_norm(multipliers):

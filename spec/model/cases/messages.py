@@ -59,9 +59,9 @@ def run_lengths(given):
     ciphertext = 16 + key
     if set_.packing == r.SLOTS:
         return {"BASIS_KEY": key, "BASIS": len(vlr.encode_basis_head(0, 1)) + 2 * ciphertext,
-                "MASKED": 4 + 4 * r.PACKED}
+                "MASKED": 4 + r.answer_length(set_)}
     return {"RESIDUAL_KEY": key, "RESIDUAL": 4 + ciphertext,
-            "SUMS": len(vlr.encode_sums_head(0, 1)) + 16 + 2 * r.PACKED}
+            "SUMS": len(vlr.encode_sums_head(0, 1)) + r.answer_length(set_)}
 
 
 def length_cases():

@@ -162,13 +162,13 @@ def run_answer(given):
 
 
 def check_sums(set_, given, opened):
-    """What an answer is for: Σ value · multiplier + mask."""
+    """What an answer is for: Σ value · multiplier + mask, exact in slots."""
     pairs = [(drawn(t["ciphertext"]["values"]), drawn(t["multipliers"])) for t in given["terms"]]
     mask = drawn(given["mask"])
     if set_.packing == r.SLOTS:
         assert opened == [(sum(v[i] * m[i] for v, m in pairs) + mask[i]) % set_.t for i in range(r.N)]
     else:
-        assert opened == (sum(x * y for v, m in pairs for x, y in zip(v, m)) + mask[0]) % set_.t
+        assert r.opens_to(set_, opened, sum(x * y for v, m in pairs for x, y in zip(v, m)) + mask[0])
 
 
 def an_answer(set_, label, terms, whole=True):
@@ -203,21 +203,32 @@ def run_open(given):
 
 
 def open_cases():
-    slots, coefficients = 4 * r.PACKED, 16 + 2 * r.PACKED
+    slots, coefficients = r.answer_length(r.S_COARSE), r.answer_length(r.G)
 
     def given(set_, zeros, *patches):
         return {"set": set_.name, "secret": recipe("ternary", "open secret"),
                 "answer": {"zeros": zeros, "patches": [list(p) for p in patches]}}
 
-    prime = r.pack([0, 0, 0, r.Q[1]]).hex()
+    def first(w):
+        """An answer of set G with c1 = 0: it opens to ⌊2^64·w/q0⌉ under any secret."""
+        return given(r.G, coefficients, (0, w.to_bytes(8, "big").hex()))
+
+    # 2^64·w/q0 has fractions 0.49998 and 0.50001 for these two.
+    below = next(w for w in range(r.Q[0]) if 2 * (w << 64) % (2 * r.Q[0]) > r.Q[0]) - 1
     yield good("zero", "The answer of zeros opens to zeros", "", given(r.S_COARSE, slots))
     yield good("zero_g", "The same in set G", "", given(r.G, coefficients))
+    yield good("g_one", "Set G: coefficient 0 of c0 is 1, a little more than 2^14", "", first(1))
+    yield good("g_down", "Set G: a fraction just below a half", "", first(below))
+    yield good("g_up", "Set G: a fraction just above a half", "", first(below + 1))
+    yield good("g_half", "Set G: the largest value below 2^63", "", first(r.Q[0] // 2))
+    yield good("g_largest", "Set G: coefficient 0 of c0 is q0 - 1", "RLWE-2", first(r.Q[0] - 1))
     yield bad("slots_prime", "The last value of c1 equals its prime", "RLWE-2",
-              given(r.S_COARSE, slots, (slots - 25, prime)), "BAD_ELEMENT")
+              given(r.S_COARSE, slots, (slots - 25, r.pack([0, 0, 0, r.Q[1]]).hex())), "BAD_ELEMENT")
     yield bad("slots_c0", "A value of c0 equals its prime", "RLWE-2",
               given(r.S, slots, (0, r.pack([r.Q[0], 0, 0, 0]).hex())), "BAD_ELEMENT")
-    yield bad("first_prime", "Coefficient 0 of c0 equals q1", "RLWE-2",
-              given(r.G, coefficients, (8, r.Q[1].to_bytes(8, "big").hex())), "BAD_ELEMENT")
+    yield bad("first_prime", "Set G: coefficient 0 of c0 equals q0", "RLWE-2", first(r.Q[0]), "BAD_ELEMENT")
+    yield bad("last_prime", "Set G: the last value of c1 equals q0", "RLWE-2",
+              given(r.G, coefficients, (coefficients - 25, r.pack([0, 0, 0, r.Q[0]]).hex())), "BAD_ELEMENT")
     yield bad("short", "One byte short", "CONV-1", given(r.S_COARSE, slots - 1), "MALFORMED_MESSAGE")
     yield bad("long", "One byte more", "CONV-1", given(r.G, coefficients + 1), "MALFORMED_MESSAGE")
     yield bad("other_packing", "A slot answer where one of set G is due", "CONV-1", given(r.G, slots),
@@ -274,11 +285,12 @@ KINDS = [
          record(plaintext=INTEGERS, scaled=INTEGERS, ciphertext=BLOB), run_encrypt, encrypt_cases),
     Kind("rlwe_answer",
          "An answer with all its randomness given; `opened` is what the key owner decrypts: in slots Σ "
-         "value·multiplier + mask of each row, in set G one number, the mask being coefficient 0 of `mask`.",
+         "value·multiplier + mask of each row; in set G the one number v, exactly what the answer gives, which is "
+         "within 2^24 of that sum over all values, the mask being coefficient 0 of `mask`.",
          record(key=KEY, terms=array(TERM), u=DRAW, e1=DRAW, e2=DRAW, mask=DRAW, flood=DRAW, whole={"type": "boolean"}),
          record(answer=BLOB, opened=INTEGERS), run_answer, answer_cases),
     Kind("rlwe_open",
-         "Opening an answer. `zeros` and `patches`: so many zero bytes, but for hex at some offsets.",
+         "Opening an answer: in set G, v. `zeros` and `patches`: so many zero bytes, but for hex at some offsets.",
          record(set=SET, secret=DRAW, answer=ANSWER), record(opened=INTEGERS), run_open, open_cases),
     Kind("rlwe_norm",
          "The norm that an evaluator accepts in set G, over all multipliers of one answer.",

@@ -275,6 +275,7 @@ KINDS = [
          record(y=WORDS, y2=WORDS, r1=WORDS, residual=array(INTEGER)), run_residual, residual_cases),
     Kind("vlr_gradient",
          "One column's sums: what the party sends is masked by masks[0] for rank 0 and masks[1] for rank 1. "
+                         "`v` is without the error of an opened answer. "
                          "Sums at scale 2^42, halves at scale 2^16 modulo 2^38, own_halves at scale 2^42 modulo 2^64.",
          record(column={"type": "object"}, y2={"type": "object"}, r1={"type": "object"}, masks=WORDS),
          record(v=WORDS, opened=WORDS, opened_payload=HEX, halves=WORDS, own_halves=WORDS, exact=DECIMAL, sum=DECIMAL,

@@ -89,12 +89,12 @@ class Scheme(unittest.TestCase):
 
     def test_switching_is_division_with_a_small_error(self):
         for set_ in r.SETS.values():
-            d = set_.q // r.ANSWER_Q
+            d = set_.q // set_.answer_q
             values = [0, 1, d // 2, d // 2 + 1, set_.q - 1, set_.q // 3]
             for v, *residues in zip(values, *r.switched(values, set_)):
-                whole = r.remainder_to_integers([[x] for x in residues], r.ANSWER_PRIMES)[0]
+                whole = r.remainder_to_integers([[x] for x in residues], set_.answer_primes)[0]
                 error = Fraction(v, d) - whole
-                self.assertLess(min(abs(error), abs(error - r.ANSWER_Q)), Fraction(1, 2))
+                self.assertLess(min(abs(error), abs(error - set_.answer_q)), Fraction(1, 2))
 
     def test_packing_is_200_bits_for_four_values(self):
         packed = r.pack([1, 2, 3, (1 << 50) - 1])
@@ -112,5 +112,28 @@ class Scheme(unittest.TestCase):
                                 draws.binomial(b"the second error"),
                                 draws.binomial(b"the third errors"), mask, [edge] * r.N)
                 opened = r.open_answer(set_, secret, wire)
-                first = opened[:4] if set_.packing == r.SLOTS else [opened]
-                self.assertEqual(first, [set_.t - 1, 0, 5, 0][:len(first)])
+                if set_.packing == r.SLOTS:
+                    self.assertEqual(opened[:4], [set_.t - 1, 0, 5, 0])
+                else:
+                    self.assertTrue(r.opens_to(set_, opened, set_.t - 1))
+
+    def test_every_coefficient_of_a_coefficient_answer_is_near(self):
+        # An answer shows one coefficient; before it is cut, all 8192 obey the same bound.
+        secret = draws.ternary(b"a secret to test")
+        a = r.public_uniform(bytes(32), r.G, 0, 0)
+        p0 = r.public_key(r.G, a, secret, draws.binomial(b"the first errors"))
+        mask = draws.u64s(b"a mask over them", r.N)
+        c0, c1 = (r.switched(c, r.G) for c in r.blinded(
+            r.G, r.accumulate(r.G, []), p0, a, draws.ternary(b"the ternary u  u"), draws.binomial(b"the second error"),
+            draws.binomial(b"the third errors"), mask, draws.flood(b"the flood itself", r.G.flood)))
+        opened = r.rounded(r.unrounded(r.G, secret, c0, c1), r.G.t, r.G.answer_q)
+        for v, m in zip(opened, mask):
+            self.assertTrue(r.opens_to(r.G, v, m))
+            # The high 38 bits are right within one unit.
+            self.assertIn(((v >> 26) - (m >> 26)) % (1 << 38), (0, 1, (1 << 38) - 1))
+        self.assertNotEqual(opened, mask)
+
+    def test_the_bound_of_an_opening_is_that_of_rounding(self):
+        # Hoeffding: 1 + N rounding residues within a half, times 2^64/q0 each, leave 2^24 with less than 2^-360.
+        margin = Fraction(r.OPENING_ERROR * r.G.answer_q, 1 << 64) - 2
+        self.assertGreater(2 * margin * margin / (r.N + 1), 250)

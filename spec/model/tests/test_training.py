@@ -84,6 +84,15 @@ class Sigmoid(unittest.TestCase):
             self.assertLess(abs(sum_ / 2**42 - true), 2 * 2**-16 + sum(map(abs, x)) * 2**-17)
             self.assertFalse(vlr.leaves_bound(sum_, column))
 
+    def test_halves_under_the_error_of_an_opening(self):
+        column, share = vlr.quantised_column(normal("a column", ROWS)), Stream(b"shares of a row.").u64s(ROWS)
+        exact = vlr.masked_sum(column, share, 0)
+        for mask in (0, 1, 1 << 26, (1 << 26) - 1, (1 << 64) - 1, -exact, -exact + (1 << 26) - 1):
+            for error in (1 - r.OPENING_ERROR, -1, 0, 1, r.OPENING_ERROR - 1):
+                v = (vlr.masked_sum(column, share, mask) + error) % vlr.WORD
+                half = vlr.unmasked(vlr.opened(v), mask % vlr.WORD) << vlr.DROPPED
+                self.assertLess(abs(vlr.centred(half - exact, 64)), 2 << vlr.DROPPED)
+
     def test_wrapped_row_leaves_the_bound(self):
         # A mask at the edge of t: one row wraps, and the column's sum says so.
         set_ = vlr.sine_sets()[0x0308]
@@ -117,6 +126,40 @@ class Encrypted(unittest.TestCase):
         zero, one = residual(set_, evaluation, y[:ROWS], masks[:ROWS])
         for s, label, a, b in zip(evaluation.s, evaluation.labels, zero, one):
             self.assertLess(abs(vlr.centred(a - b, 64) / 2**20 - (sigmoid(s) - label)), 0.01)
+
+
+    def test_halves_through_ciphertexts(self):
+        """Section 6 as it travels: a column over two blocks, both owners."""
+        rows = r.N + ROWS
+        column = vlr.quantised_column([w / 2**62 - 2 for w in Stream(b"values of column").u64s(rows)])
+        r.check_norm(column)
+        one = [w >> 17 for w in Stream(b"rank one's share").u64s(rows)]
+        residuals = [w % (1 << 21) - (1 << 20) for w in Stream(b"the residuals  r").u64s(rows)]
+        zero = [(a + e) % vlr.WORD for a, e in zip(one, residuals)]
+        masks = Stream(b"masks of columns").u64s(2)
+        halves = [self.half(owner, column, share, masks[owner]) for owner, share in enumerate((zero, one))]
+        own = [vlr.own_half(column, share) for share in (zero, one)]
+        for half, exact in zip(halves, own):
+            self.assertLess(abs(vlr.centred(half - exact, 64)), 2 << vlr.DROPPED)
+        exact = sum(x * e for x, e in zip(column, residuals))
+        for pair, units in ((halves, 4), ((own[0], halves[1]), 2), ((halves[0], own[1]), 2)):
+            self.assertLess(abs(vlr.column_sum(*pair) - exact), units << vlr.DROPPED)
+
+    def half(self, owner, column, share, mask):
+        secret = draws.ternary(draws.fixed(f"secret {owner}", 16))
+        p1 = r.public_uniform(bytes(32), r.G, owner, 7)
+        p0 = r.public_key(r.G, p1, secret, draws.binomial(draws.fixed(f"key error {owner}", 16)))
+        terms = []
+        for block in (0, 1):
+            rows, seed = slice(block * r.N, (block + 1) * r.N), draws.fixed(f"seed {owner} {block}", 16)
+            c0, _ = r.encrypt(r.G, secret, r.encode_plaintext(share[rows], r.G), draws.binomial(seed), seed)
+            received = r.read_ciphertext(r.ciphertext_bytes(seed, c0), r.G)
+            terms.append((r.column_plaintext(column[rows]), *received))
+        wire = r.answer(r.G, terms, p0, p1, draws.ternary(b"the ternary u  u"), draws.binomial(b"the second error"),
+                        draws.binomial(b"the third errors"), [mask, *Stream(b"the other masks.").u64s(r.N - 1)],
+                        draws.flood(b"the flood itself", r.G.flood))
+        self.assertEqual(len(wire), r.answer_length(r.G))
+        return vlr.unmasked(vlr.opened(r.open_answer(r.G, secret, wire)), mask) << vlr.DROPPED
 
 
 class Scalars(unittest.TestCase):
