@@ -43,8 +43,7 @@ fn honest(plan: AlignPlan, bank: &[String], others: &[Vec<String>], order: u64) 
 /// Every row of the job names the same key at every party, and the rows are those of the join.
 fn check(plan: AlignPlan, bank: &[String], others: &[Vec<String>], order: u64) {
     let (initiator, collaborators) = honest(plan, bank, others, order).unwrap();
-    let index: Vec<HashMap<&String, u32>> =
-        others.iter().map(|keys| keys.iter().zip(0u32..).map(|(key, i)| (key, i)).collect()).collect();
+    let index: Vec<HashMap<&String, u32>> = others.iter().map(|keys| keys.iter().zip(0u32..).collect()).collect();
     let wanted = bank.iter().filter(|key| plan.join == Join::Left || index.iter().all(|i| i.contains_key(key)));
     let mut rows: Vec<&String> = initiator.rows.iter().map(|row| &bank[*row as usize]).collect();
     for (collaborator, (aligned, index)) in collaborators.iter().zip(&index).enumerate() {
