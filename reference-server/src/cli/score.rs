@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hefu score applicants.csv --model a0b1c2d3e4f5061728394a5b6c7d8e9f --key uscc \\
-      --with tax=tax-2026 --with power=power-2026 --out scores.csv --config bank.toml
+      --missing mean --with tax=tax-2026 --with power=power-2026 --out scores.csv --config bank.toml
 
 The file needs the key and the model's own columns of this party; other columns are ignored. The applicants are
 published at this node as the dataset `applicants`, replaced at every run. Only the model's owner gets an answer.")]
@@ -35,10 +35,10 @@ pub struct ScoreArgs {
     /// How keys are read.
     #[arg(long, value_enum, default_value_t = KeyFormatArg::Text)]
     key_format: KeyFormatArg,
-    /// What an empty cell means.
+    /// What an empty cell means, at every party: give what the training had.
     #[arg(long, value_enum, default_value_t = MissingArg::Error)]
     missing: MissingArg,
-    /// Which applicants get a score: those that every party knows, or all.
+    /// Which applicants get a score: those that every party knows, or all. Give what the training had.
     #[arg(long, value_enum, default_value_t = JoinArg::Inner)]
     join: JoinArg,
     /// Purpose, as the agencies' [[allow]] entries name it.
