@@ -1,6 +1,8 @@
 """Checks every JSON Schema of this folder: it is valid, accepts its examples, and refuses each of them when a required
-member is taken away or set to null, or, where no unknown member is allowed, when one is added."""
+member is taken away or set to null, or, where no unknown member is allowed, when one is added. The schemas of the data
+dictionary are checked against the rows beside them (data/check.py)."""
 import copy
+import importlib.util
 import json
 import pathlib
 import sys
@@ -37,6 +39,14 @@ def counter_examples(schema, example):
         yield "with an unknown member", {**example, "no_such_member": 1}
 
 
+def dictionary():
+    """What data/check.py says."""
+    spec = importlib.util.spec_from_file_location("dictionary", HERE / "data/check.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.check()
+
+
 def main():
     schemas = {path.name.split(".")[0]: read(path) for path in sorted(HERE.glob("*.schema.json"))}
     registry = referencing.Registry().with_resources(
@@ -61,10 +71,15 @@ def main():
                 if validator.is_valid(document):
                     problems.append(f"{where} {done}: must be refused")
                 refused += 1
+    found, tables, rows = dictionary()
+    problems += found
     if problems:
         print("\n".join(problems))
         sys.exit(1)
-    print(f"{len(schemas)} schemas, {accepted} examples accepted, {refused} counter-examples refused")
+    print(
+        f"{len(schemas)} schemas, {accepted} examples accepted, {refused} counter-examples refused; "
+        f"{tables} tables, {rows} rows judged"
+    )
 
 
 if __name__ == "__main__":
