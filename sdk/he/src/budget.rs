@@ -11,8 +11,6 @@
 //! *Failure.* Correctness rests on bounds that hold for every choice of randomness (errors at most 21, ternary values
 //! at most 1), so within them decryption cannot fail. A slot that wraps modulo t is no failure: it is seen and
 //! repeated.
-use crate::modular::Prime;
-use crate::parameters::KEPT;
 use crate::{Error, N, Set};
 
 /// log2 of the largest total statistical distance (RLWE-7).
@@ -106,10 +104,13 @@ fn fresh() -> f64 {
 
 /// Whether noise on c0 leaves the rounding of t/(q0·q1) right, after the switch.
 fn decrypts(set: Set, t: f64, noise: f64) -> bool {
-    let product = |primes: &[u64]| primes.iter().map(|&p| Prime::new(p).p as f64).product::<f64>();
-    let (kept, dropped) = set.primes().split_at(KEPT.min(set.primes().len()));
+    let (kept, dropped) = set.primes().split_at(set.kept().min(set.primes().len()));
     let switched = (noise + set_flood(set) + fresh()) / product(dropped) + (N as f64 + 1.0) / 2.0;
     switched < product(kept) / (2.0 * t)
+}
+
+fn product(primes: &[u64]) -> f64 {
+    primes.iter().map(|&p| p as f64).product()
 }
 
 fn set_flood(set: Set) -> f64 {
@@ -122,8 +123,10 @@ fn slots_decrypt(set: Set, harmonics: f64) -> bool {
 }
 
 fn sums_decrypt(rows: f64) -> bool {
-    // ‖m‖₁ ≤ √rows·‖m‖₂
-    decrypts(Set::G, 64f64.exp2(), rows.sqrt() * NORM.exp2() * LARGEST)
+    // ‖m‖₁ ≤ √rows·‖m‖₂. What is left after the switch is less than one: the rounding of the switch itself remains,
+    // below 2^24 in units of a sum but with probability 2^−360 (spec/ringlwe.md, section 5).
+    let noise = rows.sqrt() * NORM.exp2() * LARGEST;
+    (noise + set_flood(Set::G) + fresh()) / product(&Set::G.primes()[Set::G.kept()..]) < 1.0
 }
 
 #[cfg(test)]

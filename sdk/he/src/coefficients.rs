@@ -4,7 +4,7 @@ use crate::column::{Content, Form};
 use crate::key::{Ring, expect_length};
 use crate::modular::{Factor, inverse, power};
 use crate::ntt::{LANES, position};
-use crate::parameters::{KEPT, POLYNOMIAL_BYTES};
+
 use crate::sample::{Draw, error_offset, errors, thirds};
 use crate::words::Words;
 use crate::{Backend, Column, Error, N, PublicKey, SEED_BYTES, Scratch, SecretKey, Set};
@@ -33,13 +33,11 @@ pub struct Coefficients {
     decode: Decode,
 }
 
-/// From a phase modulo q0·q1 to a word.
+/// From a phase modulo q0 to a word.
 struct Decode {
-    /// 2^64 mod q0, q1.
-    scale: [Factor; KEPT],
-    /// q0⁻¹ mod q1.
-    radix: Factor,
-    /// −(q0·q1)⁻¹ mod 2^64.
+    /// 2^64 mod q0.
+    scale: Factor,
+    /// −q0⁻¹ mod 2^64.
     negated_inverse: u64,
 }
 
@@ -82,18 +80,13 @@ impl Coefficients {
     pub fn new(backend: Backend) -> Coefficients {
         let ring = Ring::new(Set::G, backend, &LIMBS);
         let primes = Set::G.primes();
-        let (q0, q1) = (primes[0], primes[1]);
+        let q0 = primes[0];
         // Newton's iteration doubles the right bits of an inverse modulo 2^64, from 3
-        let odd = q0.wrapping_mul(q1);
-        let inverse_64 = (0..5).fold(odd, |x, _| x.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(x))));
+        let inverse_64 = (0..5).fold(q0, |x, _| x.wrapping_mul(2u64.wrapping_sub(q0.wrapping_mul(x))));
         Coefficients {
             q: primes.iter().fold(1, |q, &p| q.wrapping_mul(p)),
             mean: primes.iter().map(|&p| Factor::new(inverse(N as u64, p), p)).collect(),
-            decode: Decode {
-                scale: [Factor::new(power(2, 64, q0), q0), Factor::new(power(2, 64, q1), q1)],
-                radix: Factor::new(inverse(q0, q1), q1),
-                negated_inverse: inverse_64.wrapping_neg(),
-            },
+            decode: Decode { scale: Factor::new(power(2, 64, q0), q0), negated_inverse: inverse_64.wrapping_neg() },
             ring,
         }
     }
@@ -307,10 +300,8 @@ impl Coefficients {
         self.ring.switch(&mut c0);
         self.ring.switch(c1);
         out.resize(Set::G.answer_bytes(), 0);
-        let (head, body) = out.split_at_mut(8 * KEPT);
-        for (word, head) in c0.chunks_exact(LANES).zip(head.chunks_exact_mut(8)) {
-            head.copy_from_slice(&word[0].to_be_bytes());
-        }
+        let (head, body) = out.split_at_mut(8);
+        head.copy_from_slice(&c0[0].to_be_bytes());
         self.ring.pack_kept(c1, body);
         Ok(mask)
     }
@@ -333,35 +324,27 @@ impl Coefficients {
         }
     }
 
-    /// Decrypts an answer: sum + mask modulo 2^64.
+    /// Decrypts an answer: sum + mask modulo 2^64, off by less than 2^24; the high 38 bits are right within one unit.
     ///
     /// # Errors
     /// [`Error::WrongLength`], [`Error::BadElement`] (RLWE-2), [`Error::WrongSet`].
     pub fn decrypt(&self, key: &SecretKey, answer: &[u8], scratch: &mut Scratch) -> Result<u64, Error> {
-        let (key, kernels) = (key.expect(Set::G)?, self.ring.kernels);
+        let (key, kernels, prime) = (key.expect(Set::G)?, self.ring.kernels, &self.ring.transforms[0].prime);
         expect_length(answer, Set::G.answer_bytes())?;
-        let (head, body) = answer.split_at(8 * KEPT);
-        let mut residues = [0; KEPT];
-        let parts = head.as_chunks::<8>().0.iter().zip(body.chunks_exact(POLYNOMIAL_BYTES));
-        for (i, ((residue, c1), c0)) in residues.iter_mut().zip(parts).map(|(r, (h, b))| ((r, b), h)).enumerate() {
-            let (prime, c0) = (&self.ring.transforms[i].prime, u64::from_be_bytes(*c0));
-            if c0 >= prime.p || !kernels.unpack(c1, prime.p, &mut scratch.error) {
-                return Err(Error::BadElement);
-            }
-            let phase = c0 + kernels.signed_sum(&scratch.error, &key.plus, &key.minus, prime);
-            *residue = self.decode.scale[i].times(phase, prime.p);
+        let (head, c1) = answer.split_at(8);
+        let c0 = head.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+        if c0 >= prime.p || !kernels.unpack(c1, prime.p, &mut scratch.error) {
+            return Err(Error::BadElement);
         }
-        Ok(self.round(residues))
+        let phase = c0 + kernels.signed_sum(&scratch.error, &key.plus, &key.minus, prime);
+        Ok(self.round(self.decode.scale.times(phase, prime.p)))
     }
 
-    /// m of [2^64·v]: with r the centred value of the residues, (2^64·v − r)/(q0·q1) modulo 2^64 = −r/(q0·q1).
-    fn round(&self, [r0, r1]: [u64; KEPT]) -> u64 {
-        let [q0, q1] = [self.ring.transforms[0].prime.p, self.ring.transforms[1].prime.p];
-        let digit = self.decode.radix.times(r1 + 2 * q1 - r0, q1);
-        let (value, modulus) = (u128::from(r0) + u128::from(q0) * u128::from(digit), u128::from(q0) * u128::from(q1));
-        let negative = 0u64.wrapping_sub(u64::from(value > modulus / 2));
-        let centred = (value as u64).wrapping_sub((modulus as u64) & negative);
-        centred.wrapping_mul(self.decode.negated_inverse)
+    /// ⌊2^64·w/q0⌉: with r the centred value of 2^64·w mod q0, (2^64·w − r)/q0 modulo 2^64 = −r/q0.
+    fn round(&self, residue: u64) -> u64 {
+        let q0 = self.ring.transforms[0].prime.p;
+        let negative = 0u64.wrapping_sub(u64::from(residue > q0 / 2));
+        residue.wrapping_sub(q0 & negative).wrapping_mul(self.decode.negated_inverse)
     }
 }
 

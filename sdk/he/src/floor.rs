@@ -3,7 +3,6 @@
 //! form in one pass, here as there.)
 use crate::key::Ring;
 use crate::ntt::Ntt;
-use crate::parameters::KEPT;
 use crate::slots::WIDTH;
 use crate::words::Words;
 use crate::{Backend, N, Scratch, Set};
@@ -99,7 +98,7 @@ impl Floor {
     /// One decryption: per kept prime a transform, a product with s and an inverse transform; the slots' transforms.
     pub fn decrypt(&self, work: &mut FloorScratch) {
         let Scratch { lifted: [x, ..], .. } = &mut work.scratch;
-        for ntt in &self.ring.transforms[..KEPT] {
+        for ntt in &self.ring.transforms[..self.ring.set.kept()] {
             ntt.forward(x);
             self.ring.kernels.multiply_lazy(x, &self.public, &self.public, ntt.prime.p);
             ntt.inverse(x);

@@ -3,7 +3,7 @@ use crate::convert::{Projection, Source};
 use crate::kernel::{Flood, Kernels};
 use crate::modular::{Factor, inverse, multiply, power, product, quotients};
 use crate::ntt::{LANES, Ntt, position};
-use crate::parameters::{KEPT, POLYNOMIAL_BYTES};
+use crate::parameters::POLYNOMIAL_BYTES;
 use crate::sample::{Draw, error_offset, errors, thirds, uniform};
 use crate::words::Words;
 use crate::{Backend, Error, N, SEED_BYTES, Set};
@@ -76,7 +76,7 @@ impl Ring {
     /// Tables of a set; `plaintext` are the moduli, at most two, of which t is the product.
     pub(crate) fn new(set: Set, backend: Backend, plaintext: &[u64]) -> Ring {
         let (primes, kernels) = (set.primes(), Kernels::new(backend));
-        let (kept, dropped) = primes.split_at(KEPT.min(primes.len()));
+        let (kept, dropped) = primes.split_at(set.kept().min(primes.len()));
         let bits = set.flood_exponent() + 1;
         let limbs = [bits.min(50), bits.saturating_sub(50).min(50), bits.saturating_sub(100)];
         Ring {
@@ -182,11 +182,11 @@ impl Ring {
         self.kernels.flood(out, low, high, &self.flood[i]);
     }
 
-    /// Switches a component to the modulus q0·q1: the kept words, prime after prime, are replaced; the dropped are used
-    /// up.
+    /// Switches a component to the product of the kept primes: their words, prime after prime, are replaced; the dropped
+    /// are used up.
     pub(crate) fn switch(&self, component: &mut [u64]) {
         let len = component.len() / self.transforms.len();
-        let (kept, dropped) = component.split_at_mut(KEPT * len);
+        let (kept, dropped) = component.split_at_mut(self.set.kept() * len);
         let (x, h) = dropped.split_at_mut(len);
         self.dropped.lift(self.kernels, x, h);
         let h = if h.is_empty() { &*x } else { &*h };

@@ -12,7 +12,7 @@ pub(crate) const POLYNOMIAL_BYTES: usize = N / 4 * 25;
 /// q0 … q3.
 pub(crate) const PRIMES: [u64; 4] = [0x3_ffff_ffdf_0001, 0x3_ffff_ffd2_0001, 0x3_ffff_ffcd_0001, 0x3_ffff_ffc7_0001];
 
-/// Primes of q that an answer keeps.
+/// Primes of q that an answer of slots keeps.
 pub(crate) const KEPT: usize = 2;
 
 /// The plaintext primes of set S: the two largest 36-bit primes ≡ 1 mod 16384.
@@ -103,8 +103,16 @@ impl Set {
     /// Bytes of an answer on the wire.
     pub fn answer_bytes(self) -> usize {
         match self {
-            Set::G => 8 * KEPT + KEPT * POLYNOMIAL_BYTES,
+            Set::G => 8 + POLYNOMIAL_BYTES,
             _ => 2 * KEPT * POLYNOMIAL_BYTES,
+        }
+    }
+
+    /// Primes of q that an answer keeps, from the first on.
+    pub(crate) fn kept(self) -> usize {
+        match self {
+            Set::G => 1,
+            _ => KEPT,
         }
     }
 }
@@ -142,6 +150,6 @@ mod tests {
         }
         assert_eq!(Set::from_id(0), None);
         assert_eq!(Set::S.ciphertext_bytes(), 204_816);
-        assert_eq!(Set::G.answer_bytes(), 102_416);
+        assert_eq!(Set::G.answer_bytes(), 51_208);
     }
 }
