@@ -224,6 +224,14 @@ codes! {
     ModelMismatch = 6017, "MODEL_MISMATCH", Never, Job;
     /// One row has more than 1/50 of the leverage of a column.
     HighLeverage = 6018, "HIGH_LEVERAGE", After, Job;
+    /// The schema is not a JSON Schema of a flat table.
+    BadSchema = 6019, "BAD_SCHEMA", Never, Call;
+    /// The data do not keep to their schema.
+    SchemaViolation = 6020, "SCHEMA_VIOLATION", Never, Call;
+    /// The schema refers to another document.
+    RemoteReference = 6021, "REMOTE_REFERENCE", Never, Call;
+    /// A row is longer than 1 MiB.
+    LineTooLong = 6022, "LINE_TOO_LONG", Never, Call;
     /// A message exceeds the negotiated size.
     MessageTooLarge = 7001, "MESSAGE_TOO_LARGE", Never, Session;
     /// The node runs its maximum of jobs.

@@ -4,6 +4,16 @@ use std::fmt;
 
 /// The alphabet of GB 32100-2015: 31 characters, values 0 to 30.
 const USCC_ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
+/// The value of each character; 255 where it is not of the alphabet.
+const USCC_VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut i = 0;
+    while i < USCC_ALPHABET.len() {
+        values[USCC_ALPHABET[i] as usize] = i as u8;
+        i += 1;
+    }
+    values
+};
 /// 3^i mod 31 for the first 17 characters.
 const USCC_WEIGHTS: [u32; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28];
 
@@ -65,7 +75,7 @@ impl fmt::Display for PartyId {
 /// Whether an 18-character code has a valid alphabet and check character (GB 32100-2015).
 pub fn uscc_is_valid(code: &str) -> bool {
     let bytes = code.as_bytes();
-    let value = |b: u8| USCC_ALPHABET.iter().position(|a| *a == b).and_then(|p| u32::try_from(p).ok());
+    let value = |b: u8| Some(USCC_VALUES[usize::from(b)]).filter(|v| *v != u8::MAX).map(u32::from);
     let (Some(head), Some(last), 18) = (bytes.get(..17), bytes.last(), bytes.len()) else {
         return false;
     };

@@ -40,7 +40,7 @@ const _: () = {
     }
 };
 
-const TEXTS: [Row; 70] = [
+const TEXTS: [Row; 74] = [
     (
         Code::PeerUnreachable,
         "The peer's node does not accept a connection.",
@@ -475,6 +475,34 @@ const TEXTS: [Row; 70] = [
         "某一行在某列上的杠杆值超过五十分之一。",
         "A warning. Cut the column's extreme values: the joint gradient tells most about such a row.",
         "警告。请截断该列的极端值：联合梯度对这样的行透露最多。",
+    ),
+    (
+        Code::BadSchema,
+        "The schema is not a JSON Schema of a flat table.",
+        "该模式不是平面表的 JSON Schema。",
+        "Correct the schema at the given place; the tables of the data dictionary show the form.",
+        "请修正所示位置的模式；数据字典各表可作为范例。",
+    ),
+    (
+        Code::SchemaViolation,
+        "The data do not keep to their schema.",
+        "数据不符合其模式。",
+        "Correct the listed columns and rows at the source, then check the file again.",
+        "请在源头修正所列的行和列，然后重新校验文件。",
+    ),
+    (
+        Code::RemoteReference,
+        "The schema refers to another document.",
+        "模式引用了另一份文档。",
+        "Put the referenced part under $defs of the same schema; nothing is fetched.",
+        "请把被引用的部分放入同一模式的 $defs；本程序不会下载任何文档。",
+    ),
+    (
+        Code::LineTooLong,
+        "A row is longer than 1 MiB.",
+        "某一行超过 1 MiB。",
+        "Look for a missing line end or closing quote at the given row.",
+        "请检查所示行处是否缺少换行符或右引号。",
     ),
     (
         Code::MessageTooLarge,

@@ -1,7 +1,7 @@
 //! What can be wrong with a file. All of it is the fault of the party that publishes it.
 use hefu_core::{Code, Place};
 
-/// A fault of a data file, with its place. Never a key, never a cell.
+/// A fault of a data file or its schema, with its place. Never a key, never a cell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -50,15 +50,44 @@ pub enum Error {
     /// More rows than positions can count.
     #[error("{0}: too many rows")]
     TooManyRows(Place),
+    /// The file ends inside a row.
+    #[error("{0}: the file ends inside this row")]
+    Truncated(Place),
+    /// A row of more than 1 MiB.
+    #[error("{0}: the row is longer than 1 MiB")]
+    LineTooLong(Place),
+    /// A column of which the schema knows nothing.
+    #[error("{0}: the schema has no such column")]
+    UnknownColumn(Place),
+    /// A schema that is none of a flat table.
+    #[error("{schema}: {at}: {problem}")]
+    BadSchema {
+        /// The schema's name.
+        schema: String,
+        /// JSON pointer into the schema, `#` for the whole.
+        at: String,
+        /// What is wrong there.
+        problem: &'static str,
+    },
+    /// A schema that refers to another document.
+    #[error("{schema}: {at}: refers to another document")]
+    RemoteReference {
+        /// The schema's name.
+        schema: String,
+        /// JSON pointer into the schema.
+        at: String,
+    },
 }
 
 impl Error {
     /// The registered code.
     pub fn code(&self) -> Code {
         match self {
-            Error::Unreadable { .. } | Error::NotUtf8(_) | Error::Ragged { .. } | Error::ColumnTwice(_) => {
-                Code::BadFile
-            }
+            Error::Unreadable { .. }
+            | Error::NotUtf8(_)
+            | Error::Ragged { .. }
+            | Error::ColumnTwice(_)
+            | Error::Truncated(_) => Code::BadFile,
             Error::EmptyFile(_) => Code::EmptyFile,
             Error::MissingColumn(_) => Code::MissingColumn,
             Error::EmptyCell(_) => Code::EmptyCell,
@@ -66,13 +95,19 @@ impl Error {
             Error::BadLabel(_) => Code::BadLabel,
             Error::NoValidKey(_) => Code::NoValidKey,
             Error::TooManyRows(_) => Code::TooManyRows,
+            Error::LineTooLong(_) => Code::LineTooLong,
+            Error::UnknownColumn(_) => Code::SchemaViolation,
+            Error::BadSchema { .. } => Code::BadSchema,
+            Error::RemoteReference { .. } => Code::RemoteReference,
         }
     }
 
     /// Where: dataset, data row from 1, column.
     pub fn place(&self) -> Place {
         match self {
-            Error::Unreadable { dataset, .. } => Place { dataset: Some(dataset.clone()), ..Place::default() },
+            Error::BadSchema { schema: dataset, .. }
+            | Error::RemoteReference { schema: dataset, .. }
+            | Error::Unreadable { dataset, .. } => Place { dataset: Some(dataset.clone()), ..Place::default() },
             Error::Ragged { place, .. }
             | Error::NotUtf8(place)
             | Error::ColumnTwice(place)
@@ -82,7 +117,10 @@ impl Error {
             | Error::NotANumber(place)
             | Error::BadLabel(place)
             | Error::NoValidKey(place)
-            | Error::TooManyRows(place) => place.clone(),
+            | Error::TooManyRows(place)
+            | Error::Truncated(place)
+            | Error::LineTooLong(place)
+            | Error::UnknownColumn(place) => place.clone(),
         }
     }
 }

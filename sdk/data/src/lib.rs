@@ -3,6 +3,8 @@
 //! A table has a key, any number of numeric columns and, at the initiator, a label. Rows with an invalid key and
 //! later rows of a key are counted and left out. No message of this crate contains a key or a cell.
 mod cell;
+pub mod check;
+pub mod dictionary;
 mod error;
 mod key;
 mod read;
