@@ -3,6 +3,7 @@ use crate::language::Language;
 use hefu::{Code, Failure, Place};
 use hefu_core::registry;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// A result of a command.
@@ -31,7 +32,7 @@ pub fn exit_number(code: Code) -> u8 {
 pub fn tell(failure: &Failure, json: bool, language: Language) -> ExitCode {
     eprint!("{}", words(failure, language));
     if json {
-        println!("{}", object(failure, language));
+        let _ = writeln!(std::io::stdout().lock(), "{}", object(failure, language));
     }
     ExitCode::from(exit_number(failure.code))
 }

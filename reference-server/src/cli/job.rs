@@ -134,7 +134,10 @@ async fn print_result(job: &Job, status: &JobStatus, screen: Screen) -> Result<(
     let mut all = object(status);
     all["result"] = result.clone();
     screen.answer(&all, || match status.kind.as_str() {
-        "train" => serde_json::from_value(result).map_or(text, |report| summary(&report, screen)),
+        // A collaborator's result says nothing of the model's quality: only the initiator learns it.
+        "train" if result.get("auc_joint").is_some() => {
+            serde_json::from_value(result).map_or(text, |report| summary(&report, screen))
+        }
         "align" => serde_json::from_value(result).map_or(text, |matches| matched(&matches, screen)),
         _ => format!("{} {}", status.job, status.state),
     });

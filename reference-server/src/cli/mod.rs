@@ -1,4 +1,5 @@
 //! The command line: what can be asked, and who answers.
+mod data;
 mod dataset;
 mod explain;
 mod init;
@@ -43,6 +44,7 @@ Examples:
   hefu demo --bank loans.csv --agency tax=tax.csv --key uscc --label default_12m
   hefu init --config bank.toml                       make keys, certificate and descriptor for a real node
   hefu serve --config bank.toml                      run it
+  hefu data check contributions.csv --schema si_contribution_month
   hefu explain 6001                                  what an error code means and what to do
 
 Exit codes: 0 done, 1 job failed, 2 usage or configuration, 3 peer unreachable, 4 refused, 5 data, 70 internal.";
@@ -59,6 +61,9 @@ enum Command {
     /// Publish rows at this node, list what is published.
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
+    /// Check files of rows before they are published.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Submit joint jobs, follow them, end them.
     #[command(subcommand)]
     Job(job::JobCommand),
@@ -89,14 +94,15 @@ pub fn run() -> ExitCode {
     };
     let screen = Screen::new(cli.json, Language::choose(cli.lang));
     match dispatch(cli.command, screen) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure::tell(&failure, screen.json, screen.language),
     }
 }
 
-fn dispatch(command: Command, screen: Screen) -> Result<()> {
+fn dispatch(command: Command, screen: Screen) -> Result<ExitCode> {
     let work = async move {
         match command {
+            Command::Data(command) => return Ok(data::run(command, screen)),
             Command::Serve(args) => serve::run(args, screen).await,
             Command::Init(args) => init::run(args, screen),
             Command::Party(command) => party::run(command, screen).await,
@@ -107,6 +113,7 @@ fn dispatch(command: Command, screen: Screen) -> Result<()> {
             Command::Bench(command) => bench::run(command, screen).await,
             Command::Explain(args) => explain::run(args, screen),
         }
+        .map(|()| ExitCode::SUCCESS)
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|e| hefu::Failure::because(hefu::Code::Internal, format!("No runtime: {e}.")))?.block_on(work)

@@ -4,7 +4,7 @@ use super::{ConfigArg, Screen, with_alias};
 use crate::failure::{self, Result};
 use crate::progress::Progress;
 use clap::{Args, ValueEnum};
-use hefu::{Code, Collaborator, Dataset, JobPlan, Join, Node, Purpose, Scores};
+use hefu::{Code, Collaborator, Dataset, Failure, JobPlan, Join, Missing, Node, Purpose, Scores};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -35,12 +35,12 @@ pub struct ScoreArgs {
     /// How keys are read.
     #[arg(long, value_enum, default_value_t = KeyFormatArg::Text)]
     key_format: KeyFormatArg,
-    /// What an empty cell means, at every party: give what the training had.
-    #[arg(long, value_enum, default_value_t = MissingArg::Error)]
-    missing: MissingArg,
-    /// Which applicants get a score: those that every party knows, or all. Give what the training had.
-    #[arg(long, value_enum, default_value_t = JoinArg::Inner)]
-    join: JoinArg,
+    /// What an empty cell means, at every party; as the model was trained, unless given.
+    #[arg(long, value_enum)]
+    missing: Option<MissingArg>,
+    /// Which applicants get a score: those that every party knows, or all; as the model was trained, unless given.
+    #[arg(long, value_enum)]
+    join: Option<JoinArg>,
     /// Purpose, as the agencies' [[allow]] entries name it.
     #[arg(long, value_name = "WORD", default_value = "origination", value_parser = parse_purpose)]
     purpose: Purpose,
@@ -73,6 +73,13 @@ fn parse_purpose(word: &str) -> std::result::Result<Purpose, String> {
     })
 }
 
+/// What scoring takes over from training: members of the bank's own part of the model.
+#[derive(serde::Deserialize)]
+struct Trained {
+    missing_cells: Missing,
+    join: Join,
+}
+
 /// The name under which applicants are published.
 const APPLICANTS: &str = "applicants";
 
@@ -84,12 +91,15 @@ pub async fn run(args: ScoreArgs, screen: Screen) -> Result<()> {
 async fn score(args: ScoreArgs, screen: Screen) -> Result<()> {
     let with = args.with.iter().map(|text| collaborator(text)).collect::<Result<Vec<_>>>()?;
     let node = Node::connect(&args.config.config).await?;
+    let trained: Trained = serde_json::from_str(&node.model_json(&args.model).await?)
+        .map_err(|_| Failure::because(Code::Internal, "The node's model part is no JSON text."))?;
+    let missing = args.missing.map_or(trained.missing_cells, Into::into);
     let dataset = Dataset::csv(&args.file)?.name(APPLICANTS).key(args.key);
-    let dataset = dataset.key_format(args.key_format.into()).missing(args.missing.into());
+    let dataset = dataset.key_format(args.key_format.into()).missing(missing);
     let published = node.publish(dataset).await?;
     let mut plan = JobPlan::score(published.name.as_str(), args.model, with);
-    plan.join = args.join.into();
-    plan.missing = args.missing.into();
+    plan.join = args.join.map_or(trained.join, Into::into);
+    plan.missing = missing;
     plan.purpose = args.purpose;
     let job = node.submit(&plan).await?;
     let mut progress = Progress::new(screen.language);

@@ -1,6 +1,7 @@
 //! What a command prints: one JSON object for programs, lines for people.
 use crate::language::Language;
 use serde_json::Value;
+use std::io::Write;
 
 /// Whom a command prints for.
 #[derive(Debug, Clone, Copy)]
@@ -19,11 +20,9 @@ impl Screen {
 
     /// The answer of a command: `object` for programs, `lines` for people.
     pub fn answer(&self, object: &Value, lines: impl FnOnce() -> String) {
-        if self.json {
-            println!("{object}");
-        } else {
-            println!("{}", lines().trim_end());
-        }
+        let text = if self.json { object.to_string() } else { lines().trim_end().to_owned() };
+        // A reader that has gone, as `head` does, wants no more: that is no failure.
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
     /// The text in the reader's language.

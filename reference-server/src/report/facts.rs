@@ -11,7 +11,7 @@ const ROLES: [(&str, &str); 4] = [
 ];
 
 /// Facts; `#` stands for a number.
-const FACTS: [(&str, &str); 20] = [
+const FACTS: [(&str, &str); 21] = [
     (
         "the number of keys of every collaborator, and which of its own # keys each collaborator has",
         "各协作方的主键数量，以及自己的 # 个主键中各协作方分别拥有哪些",
@@ -48,10 +48,13 @@ const FACTS: [(&str, &str); 20] = [
     ),
     ("nothing of predictors, labels or residuals of any row", "不得知任何样本的预测值、标签或残差"),
     (
+        "the number of columns of every party; nothing of predictors, labels or residuals of any row",
+        "各方的列数；不得知任何样本的预测值、标签或残差",
+    ),
+    (
         "of what encrypted answers hide, at most a statistical distance of #^# (for # rows, # evaluations and # \
-         columns of \
-         all parties together)",
-        "对加密应答所隐藏的内容，至多得到 #^# 的统计距离（按 # 行、# 次评估、各方合计 # 列）",
+         columns, were every party as wide as this one)",
+        "对加密应答所隐藏的内容，至多得到 #^# 的统计距离（按 # 行、# 次评估、若各方列数相同则合计 # 列）",
     ),
     (
         "the residual of every training row, hence the sum of all predictors of it",
@@ -151,7 +154,7 @@ mod tests {
         let text = "its own gradient in every evaluation: at most 40 x 13 = 520 numbers";
         assert_eq!(fact(text), "每次评估中自己的梯度：至多 40 × 13 = 520 个数");
         let distance = "of what encrypted answers hide, at most a statistical distance of 2^-22 (for 30000 rows, 40 \
-                        evaluations and 39 columns of all parties together)";
+                        evaluations and 39 columns, were every party as wide as this one)";
         assert!(fact(distance).contains("2^-22") && fact(distance).contains("39 列"));
     }
 

@@ -9,6 +9,7 @@ use std::fmt;
 
 /// A job file (`spec/schemas/job.schema.json`): what `hefu job submit` reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct JobPlan {
     /// `align`, `train` or `score`.

@@ -83,11 +83,9 @@ pub fn high_leverage(columns: &Columns) -> Vec<usize> {
 
 /// Whether the outcome is almost separable by the columns: a warning.
 ///
-/// Either the model orders the training rows almost without error (`auc` above 0.999), or the announced bounds
-/// of the parties at the model sum to 30 or more: a row's odds then exceed 10^13, which only a column that knows
-/// the outcome, or a gross outlier, does. Either way the coefficients depend on the penalty alone.
-pub fn is_separable(auc: f64, bounds: u32) -> bool {
-    auc > 0.999 || bounds >= 30
+/// The model orders rows almost without error: `auc` above 0.999. Only a column that knows the outcome does that.
+pub fn is_separable(auc: f64) -> bool {
+    auc > 0.999
 }
 
 #[cfg(test)]
@@ -138,6 +136,6 @@ mod tests {
         spike[7] = 30.0;
         let x = Columns::from_columns(51, vec![("a".into(), even), ("b".into(), spike)]);
         assert_eq!(x.map(|x| high_leverage(&x)), Ok(vec![1]));
-        assert!(is_separable(0.9995, 1) && is_separable(0.8, 30) && !is_separable(0.9, 29));
+        assert!(is_separable(0.9995) && !is_separable(0.99));
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod world;
 
-use hefu_core::{Code, Purpose, Rank, SessionId};
+use hefu_core::{Code, Output, Purpose, Rank, SessionId};
 use hefu_crypto::{Agreement, SigningKey};
 use hefu_proto::v1::session_service_client::SessionServiceClient;
 use hefu_proto::v1::{AbortRequest, CloseRequest, ConfirmRequest, OpenRequest};
@@ -50,6 +50,9 @@ async fn every_wrong_offer_has_its_code() {
     check(7, |o| o.parties[1].dataset = Some("power".into()), Code::UnknownDataset, "SESS-13").await;
     check(8, |o| o.parties[1].schema = Some("00".repeat(32)), Code::SchemaChanged, "SESS-13").await;
     check(9, |o| o.parties[1].allow = Some("00".repeat(32)), Code::NotAllowed, "SESS-12").await;
+    // To permit scores is not to permit training, and a plan that asks for nothing is permitted nothing.
+    check(13, |o| o.outputs = vec![Output::Score], Code::NotAllowed, "SESS-12").await;
+    check(14, |o| o.outputs = Vec::new(), Code::NotAllowed, "SESS-12").await;
     check(10, |o| o.parties.swap(0, 1), Code::WrongParty, "SESS-2").await;
     let twice = refusal(&tax, &bank, 11, |o| o.parties.push(o.parties[1].clone())).await;
     assert_eq!(twice, (Some(Code::WrongParty), "SESS-3".to_owned()));

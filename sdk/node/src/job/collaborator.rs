@@ -244,11 +244,12 @@ impl Collaboration {
     }
 
     fn align(&self, driver: &mut Driver, table: &Table, seed: &Seed) -> Result<align::AlignedCollaborator, Fault> {
+        let is_scoring = self.held.offer.plan.stages.contains(&Stage::Score);
         let plan = AlignPlan {
             join: self.held.offer.plan.join,
             split: self.held.offer.plan.split,
             max_rows: u64::from(self.shared.config.limits.max_rows),
-            min_rows: self.held.entry.min_rows.unwrap_or(1),
+            min_rows: if is_scoring { 1 } else { self.held.entry.min_rows.unwrap_or(1) },
         };
         let keys = driver.port().wiring().keys.clone();
         let machine = align::Collaborator::new(keys, plan, table.keys.clone(), seed.derive("align", &[]));

@@ -87,6 +87,7 @@ fn training(facts: &Facts, rank: usize) -> Vec<String> {
     let mut texts = vec![common.to_owned(), gradients];
     texts.push(match rank {
         0 => initiator_extra(facts),
+        1 => "the number of columns of every party; nothing of predictors, labels or residuals of any row".to_owned(),
         _ => "nothing of predictors, labels or residuals of any row".to_owned(),
     });
     if rank == facts.own {
@@ -110,7 +111,7 @@ fn hiding(facts: &Facts) -> String {
     let budget = hefu_protocol::train::budget(facts.rows, facts.max_evaluations, columns);
     format!(
         "of what encrypted answers hide, at most a statistical distance of 2^{:.0} (for {} rows, {} evaluations and {} \
-         columns of all parties together)",
+         columns, were every party as wide as this one)",
         budget.statistical_distance_log2, facts.rows, facts.max_evaluations, columns
     )
 }

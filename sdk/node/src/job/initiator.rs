@@ -273,7 +273,7 @@ impl Conduct {
         let intercept = trained.intercept.unwrap_or_default();
         let own_scores = with_intercept(logistic::predictor(&matrices.test, &trained.coefficients), intercept);
         let joint = driver.run(Stage::Evaluate, score::Initiator::new(&keys, Stage::Evaluate, &own_scores))?;
-        warnings.extend(result::separable_warning(&alone, &trained));
+        warnings.extend(result::separable_warning(&alone, &joint, &test_labels));
         let evaluation = Evaluation { labels: test_labels, joint, alone };
         let mut result = self.head(driver, group, started).document();
         self.put_rows(&mut result, table, &aligned);

@@ -5,7 +5,7 @@ use crate::driver::StageCost;
 use hefu_core::{Code, Fault, JobId, ModelId, Stage};
 use hefu_data::{Counts, Table};
 use hefu_model::metrics::{Assessment, Interval, assess, histogram, ks_curve, roc_curve};
-use hefu_model::{Columns, logistic, rules};
+use hefu_model::{Columns, logistic, metrics, rules};
 use hefu_protocol::align::AlignedInitiator;
 use hefu_protocol::train::Trained;
 use serde_json::{Value, json};
@@ -150,9 +150,11 @@ pub(crate) fn put_training(result: &mut Value, trained: &Trained, names: &[Strin
 }
 
 /// A warning where the outcome is almost separable.
-pub(crate) fn separable_warning(alone: &Alone, trained: &Trained) -> Option<Value> {
-    let bound = trained.trace.last().map_or(0, |last| u32::try_from(last.bound).unwrap_or(u32::MAX));
-    rules::is_separable(alone.auc_training, bound).then(|| {
+///
+/// Judged by the bank's own columns on the training rows, and by the joint model on the test rows.
+pub(crate) fn separable_warning(alone: &Alone, joint: &[f64], test_labels: &[u8]) -> Option<Value> {
+    let joint = metrics::auc(joint, test_labels).unwrap_or(0.5);
+    rules::is_separable(alone.auc_training.max(joint)).then(|| {
         let entry = hefu_core::registry::entry(Code::Separable);
         json!({"code": Code::Separable.number(), "name": Code::Separable.name(), "cause": entry.cause.en})
     })

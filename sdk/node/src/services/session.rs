@@ -96,8 +96,9 @@ fn permitted(shared: &Shared, peer: &PartyId, offer: &Offer, rank: Rank) -> Resu
     let refused = || Fault::new(Code::NotAllowed).by(peer).citing("SESS-12");
     let asked = offer.parties.get(rank.index()).ok_or_else(refused)?;
     let dataset = asked.dataset.as_deref().ok_or_else(refused)?;
-    let is_scoring = offer.plan.stages.contains(&Stage::Score);
-    if is_scoring && !offer.outputs.contains(&Output::Score) {
+    let stages = &offer.plan.stages;
+    let needed = [(Stage::Train, Output::Model), (Stage::Score, Output::Score)];
+    if needed.iter().any(|(stage, output)| stages.contains(stage) && !offer.outputs.contains(output)) {
         return Err(refused());
     }
     let mut entries = shared.config.allow.iter();
