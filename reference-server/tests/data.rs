@@ -39,7 +39,8 @@ fn violations_are_code_5_with_row_column_and_rule() {
     assert_eq!(error["place"], json!({"dataset": "rating.csv", "row": 1, "column": "uscc"}));
     let report = ended.json();
     assert_eq!((report["rows"].as_u64(), report["invalid"].as_u64()), (Some(3), Some(3)));
-    let first = json!([{"row": 1, "column": "uscc", "rule": "format"}, {"row": 2, "column": "rating_year", "rule": "minimum"}]);
+    let first =
+        json!([{"row": 1, "column": "uscc", "rule": "format"}, {"row": 2, "column": "rating_year", "rule": "minimum"}]);
     assert_eq!(report["violations"], first);
     let counts = report["counts"].as_array().unwrap();
     assert!(counts.iter().any(|c| c["column"].is_null() && c["rule"] == "fields" && c["count"] == 1), "{counts:?}");

@@ -84,7 +84,8 @@ def is_short(schema):
 
 
 def cases(schema):
-    """`{"row", "column", "rule"}` each; column and rule are null where the row is valid."""
+    """`{"row", "column", "rule"}` each; both are null where the row is valid, and the column
+    where the row as a whole is at fault."""
     properties = schema["properties"]
     row = {name: good(part) for name, part in properties.items()}
     yield {"row": row, "column": None, "rule": None}
@@ -94,4 +95,4 @@ def cases(schema):
         for value, rule in bad(part):
             yield {"row": {**row, name: value}, "column": name, "rule": rule}
         yield {"row": {other: v for other, v in row.items() if other != name}, "column": name, "rule": "required"}
-    yield {"row": {**row, "no_such_column": 1}, "column": "no_such_column", "rule": "additionalProperties"}
+    yield {"row": {**row, "no_such_column": 1}, "column": None, "rule": "additionalProperties"}
