@@ -23,13 +23,13 @@ header, main { max-width: 1180px; margin: 0 auto; padding: 0 20px; }
 header { padding-top: 28px; }
 h1 { margin: 0; font-size: 26px; } h1 small { color: var(--soft); font-weight: 400; }
 p { margin: 6px 0; max-width: 75ch; color: var(--soft); }
-.tools { position: sticky; top: 0; z-index: 2; padding: 12px 0; background: #fff; border-bottom: 1px solid var(--line); }
+.tools { padding: 12px 0; background: #fff; border-bottom: 1px solid var(--line); }
 input { width: min(480px, 100%); padding: 8px 12px; font: inherit; border: 1px solid #9aa8b5; border-radius: 6px; }
 input:focus-visible, a:focus-visible { outline: 3px solid #7fc4c4; outline-offset: 1px; }
 output { margin-left: 12px; color: var(--soft); }
 nav { display: flex; flex-wrap: wrap; gap: 6px 14px; margin: 10px 0 0; font-size: 14px; }
 a { color: var(--mark); }
-section { margin: 28px 0; scroll-margin-top: 130px; }
+section { margin: 28px 0; scroll-margin-top: 180px; }
 h2 { margin: 0; font-size: 19px; } h2 code { font-size: 14px; color: var(--soft); font-weight: 400; margin-left: 6px; }
 .wide { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; margin-top: 8px; font-size: 14px; }
@@ -41,6 +41,7 @@ td code { white-space: nowrap; } td.codes code { white-space: normal; overflow-w
   background: var(--tint); border: 1px solid var(--line); }
 .level3 { background: #fdf3dc; border-color: #e5c87e; } .level4 { background: #fbe3df; border-color: #dc9a8e; }
 [hidden] { display: none !important; }
+@media (min-width: 900px) and (min-height: 600px) { .tools { position: sticky; top: 0; z-index: 2; } }
 @media print { .tools { display: none; } section { break-inside: avoid; } }
 """
 SCRIPT = """
@@ -107,8 +108,8 @@ def section(name, fields, schema):
     key = " + ".join(f"<code>{text(k)}</code>" for k in first["grain_key"].split(" "))
     return f"""<section id="{name}">
 <h2>{text(first['table_en'])} <span lang="zh-Hans">{text(first['table_zh'])}</span> <code>{name}</code></h2>
-<p>{text(domain[0])} {text(domain[1])} · {text(first['grain_en'])} <span lang="zh-Hans">{text(first['grain_zh'])}</span> ·
-key 主键 {key}</p>
+<p>{text(domain[0])} {text(domain[1])} · {text(first['grain_en'])} <span lang="zh-Hans">{text(first['grain_zh'])}</span></p>
+<p>key 主键 {key}</p>
 <div class="wide"><table><thead><tr>{head}</tr></thead><tbody>
 {body}
 </tbody></table></div>
@@ -117,7 +118,10 @@ key 主键 {key}</p>
 
 
 def page(tables, schemas):
-    links = "\n".join(f"<a href=\"#{name}\">{text(fields[0]['table_en'])}</a>" for name, fields in tables.items())
+    links = "\n".join(
+        f"<a href=\"#{name}\">{text(fields[0]['table_en'])} <span lang=\"zh-Hans\">{text(fields[0]['table_zh'])}</span></a>"
+        for name, fields in tables.items()
+    )
     sections = "".join(section(name, fields, schemas[name]) for name, fields in tables.items())
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -132,8 +136,7 @@ def page(tables, schemas):
 <h1>Hefu data dictionary <small lang="zh-Hans">数据字典</small></h1>
 <p>Twelve tables that agencies and banks keep about enterprises. Levels are those of JR/T 0197, as proposed defaults.
 Each table has a JSON Schema; <code>hefu data check FILE --schema TABLE</code> checks a file against it.</p>
-<p lang="zh-Hans">机构和银行关于企业的十二张表。级别按 JR/T 0197，为建议的默认值。每张表有一份 JSON Schema，
-可用 <code>hefu data check FILE --schema TABLE</code> 校验文件。</p>
+<p lang="zh-Hans">机构和银行关于企业的十二张表。级别按 JR/T 0197，为建议的默认值。每张表有一份 JSON Schema，可用 <code>hefu data check FILE --schema TABLE</code> 校验文件。</p>
 </header>
 <main>
 <div class="tools">
