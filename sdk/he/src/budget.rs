@@ -9,8 +9,10 @@
 //! enters. In set G, one coefficient a scalar, σ(X) ≤ √(21/2 + 1/12)·‖m‖₂ with ‖m‖₂ ≤ 2^33.5 checked.
 //!
 //! *Failure.* Correctness rests on bounds that hold for every choice of randomness (errors at most 21, ternary values
-//! at most 1), so within them decryption cannot fail. A slot that wraps modulo t is no failure: it is seen and
-//! repeated.
+//! at most 1), so within them decryption of slots cannot fail. A slot that wraps modulo t is no failure: it is seen and
+//! repeated. A column sum is off by what the switch to q0 rounds: N + 1 independent values of at most ½ (taken, again,
+//! as uniform), in units of 2^64/q0, a trifle more than 2^14. By Hoeffding's bound it reaches 2^24 with a probability of
+//! at most 2·exp(−2·1021²/(N + 1)) < 2^−365.
 use crate::{Error, N, Set};
 
 /// log2 of the largest total statistical distance (RLWE-7).
@@ -19,7 +21,7 @@ const DISTANCE_LIMIT: f64 = -16.0;
 /// log2 of the largest failure probability (RLWE-7).
 const FAILURE_LIMIT: f64 = -30.0;
 
-/// log2 of the failure probability where decryption cannot fail: what remains is the strength of the seeds.
+/// log2 of the failure probability where decryption cannot fail, or as good as cannot: what remains is the strength of the seeds.
 const NEVER: f64 = -128.0;
 
 /// log2 of the largest ‖m‖₂ (RLWE-4).
@@ -49,7 +51,7 @@ pub struct Shape<'a> {
 pub struct Budget {
     /// log2 of the total statistical distance between the answers and ones that depend on the masked sums only.
     pub statistical_distance_log2: f64,
-    /// log2 of the probability that an answer decrypts wrongly; −128 where it cannot.
+    /// log2 of the probability that an answer decrypts wrongly (a column sum: off by 2^24); −128 where it cannot.
     pub failure_log2: f64,
     /// Bits by which the flood exceeds the noise in a slot answer, in the least favourable set: f + 1 − log2 σ.
     pub slot_margin_bits: f64,
@@ -123,8 +125,7 @@ fn slots_decrypt(set: Set, harmonics: f64) -> bool {
 }
 
 fn sums_decrypt(rows: f64) -> bool {
-    // ‖m‖₁ ≤ √rows·‖m‖₂. What is left after the switch is less than one: the rounding of the switch itself remains,
-    // below 2^24 in units of a sum but with probability 2^−360 (spec/ringlwe.md, section 5).
+    // ‖m‖₁ ≤ √rows·‖m‖₂; after the switch, less than one is left of it and only the rounding counts
     let noise = rows.sqrt() * NORM.exp2() * LARGEST;
     (noise + set_flood(Set::G) + fresh()) / product(&Set::G.primes()[Set::G.kept()..]) < 1.0
 }
@@ -162,6 +163,8 @@ mod tests {
     // clause: RLWE-7
     #[test]
     fn noise_above_the_limit_would_fail() {
+        // more rows than any job has: the noise of their sum is no longer less than q1·q2
+        assert!(sums_decrypt(5e6) && !sums_decrypt(126f64.exp2()));
         // q0·q1/(2t) · q2 is 2^101 in set S′, of which the flood takes half
         assert!(decrypts(Set::SCoarse, 48f64.exp2(), 99.9f64.exp2()));
         assert!(!decrypts(Set::SCoarse, 48f64.exp2(), 100.1f64.exp2()));

@@ -4,7 +4,6 @@ use crate::column::{Content, Form};
 use crate::key::{Ring, expect_length};
 use crate::modular::{Factor, inverse, power};
 use crate::ntt::{LANES, position};
-
 use crate::sample::{Draw, error_offset, errors, thirds};
 use crate::words::Words;
 use crate::{Backend, Column, Error, N, PublicKey, SEED_BYTES, Scratch, SecretKey, Set};
@@ -252,7 +251,7 @@ impl Coefficients {
     }
 
     /// Answers with the masked sum: `out` becomes the answer; the mask comes back. The key owner will decrypt
-    /// sum + mask modulo 2^64. The sum is empty afterwards and may be used for the next column (RLWE-3).
+    /// sum + mask modulo 2^64, off by less than 2^24. The sum is empty afterwards and may be used for the next column (RLWE-3).
     ///
     /// # Errors
     /// [`Error::WrongSet`].

@@ -28,6 +28,8 @@ mod sample;
 mod seeds;
 mod slots;
 #[cfg(test)]
+mod sums_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 #[path = "../tests/vectors/mod.rs"]

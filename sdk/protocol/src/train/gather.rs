@@ -78,7 +78,7 @@ impl Gather {
         self.evaluators.iter().all(|e| e.halves.is_some()) && self.owner.as_ref().is_none_or(Owner::is_complete)
     }
 
-    /// Σ x·e of every column.
+    /// Σ x·e of every column, within four units of 2^−16 (vlr.md, section 6).
     pub(super) fn sums(&self, party: &Party) -> Result<Vec<f64>, Error> {
         let own: Vec<u64> = match &self.owner {
             Some(owner) => party.block.sums(&owner.share)?,
@@ -98,7 +98,7 @@ pub(super) fn opened(sum: u64) -> u64 {
     sum >> DROPPED_BITS
 }
 
-/// The half of a returned value: modulo 2^38 at scale 2^16.
+/// The half of a returned value: modulo 2^38 at scale 2^16, within two units.
 pub(super) fn half(opened: u64, mask: u64) -> u64 {
     opened.wrapping_sub(mask >> DROPPED_BITS) & ((1 << SUM_BITS) - 1)
 }
