@@ -10,9 +10,9 @@
 //!
 //! *Failure.* Correctness rests on bounds that hold for every choice of randomness (errors at most 21, ternary values
 //! at most 1), so within them decryption of slots cannot fail. A slot that wraps modulo t is no failure: it is seen and
-//! repeated. A column sum is off by what the switch to q0 rounds: N + 1 independent values of at most ½ (taken, again,
-//! as uniform), in units of 2^64/q0, a trifle more than 2^14. By Hoeffding's bound it reaches 2^24 with a probability of
-//! at most 2·exp(−2·1021²/(N + 1)) < 2^−365.
+//! repeated. A column sum is off by what the switch to q0 rounds: N + 1 independent values of at most ½ (taken,
+//! again, as uniform), in units of 2^64/q0, a trifle more than 2^14. By Hoeffding's bound it reaches 2^24 with a
+//! probability of at most 2·exp(−2·1021²/(N + 1)) < 2^−365.
 use crate::{Error, N, Set};
 
 /// log2 of the largest total statistical distance (RLWE-7).
@@ -21,7 +21,8 @@ const DISTANCE_LIMIT: f64 = -16.0;
 /// log2 of the largest failure probability (RLWE-7).
 const FAILURE_LIMIT: f64 = -30.0;
 
-/// log2 of the failure probability where decryption cannot fail, or as good as cannot: what remains is the strength of the seeds.
+/// log2 of the failure probability where decryption cannot fail, or as good as cannot: what remains is the strength of
+/// the seeds.
 const NEVER: f64 = -128.0;
 
 /// log2 of the largest ‖m‖₂ (RLWE-4).

@@ -251,7 +251,8 @@ impl Coefficients {
     }
 
     /// Answers with the masked sum: `out` becomes the answer; the mask comes back. The key owner will decrypt
-    /// sum + mask modulo 2^64, off by less than 2^24. The sum is empty afterwards and may be used for the next column (RLWE-3).
+    /// sum + mask modulo 2^64, off by less than 2^24. The sum is empty afterwards and may be used for the next column
+    /// (RLWE-3).
     ///
     /// # Errors
     /// [`Error::WrongSet`].

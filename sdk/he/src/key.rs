@@ -182,8 +182,8 @@ impl Ring {
         self.kernels.flood(out, low, high, &self.flood[i]);
     }
 
-    /// Switches a component to the product of the kept primes: their words, prime after prime, are replaced; the dropped
-    /// are used up.
+    /// Switches a component to the product of the kept primes: their words, prime after prime, are replaced; the
+    /// dropped are used up.
     pub(crate) fn switch(&self, component: &mut [u64]) {
         let len = component.len() / self.transforms.len();
         let (kept, dropped) = component.split_at_mut(self.set.kept() * len);

@@ -33,7 +33,7 @@ pub struct AllowEntry {
     /// Rows that may be scored on one model, over all time; without limit where absent (SCORE-5).
     #[serde(default)]
     pub score_rows: Option<u64>,
-    /// Least number of matched rows of a job that aligns or trains; 1 where absent (ALIGN-11). Scoring is not bound by it.
+    /// Least number of matched rows of a job that aligns or trains; 1 where absent (ALIGN-11). Scoring is not bound.
     #[serde(default)]
     pub min_rows: Option<u64>,
 }
