@@ -1,7 +1,7 @@
 //! `hefu demo` on real credit data, real processes over mutual TLS, beside stored figures of a centralised fit.
 //!
-//! The figures are `sdk/model/tests/reference/default_credit.json`; `make.py` beside it makes them with scikit-learn and
-//! scipy from the joined table. The data are in the folder `HEFU_DATA` names, or in `../shared/data`.
+//! The figures are `sdk/model/tests/reference/default_credit.json`; `make.py` beside it makes them with scikit-learn
+//! and scipy from the joined table. The data are in the folder `HEFU_DATA` names, or in `../shared/data`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 mod world;
 use serde_json::Value;
