@@ -95,11 +95,10 @@ fn trains(job: &hefu_proto::control::Job) -> bool {
     job.stage == "train" && job.done > 0
 }
 
-// clause: SESS-18
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_collaborator_ends_the_job_on_all_sides() {
+/// A tax bureau in a process of its own, a bank and a power company here, all trusted and published.
+async fn three_parties(bank_limits: &str, seed: u64) -> (Remote, Party, Party) {
     let mut tax = Remote::start("tax", &allow("bank", "tax")).await;
-    let mut bank = Party::start("bank", "").await;
+    let mut bank = Party::start("bank", bank_limits).await;
     let mut power = Party::start("power", &allow("bank", "power")).await;
     bank.trust(&power).await;
     power.trust(&bank).await;
@@ -108,10 +107,17 @@ async fn a_killed_collaborator_ends_the_job_on_all_sides() {
     for party in [&mut bank, &mut power] {
         party.control.trust(&tax.descriptor(), "tax").await;
     }
-    let tables = tables(12_000, 7);
+    let tables = tables(12_000, seed);
     bank.publish("loans", &tables.bank, "y").await.unwrap();
     power.publish("power", &tables.power, "").await.unwrap();
     tax.control.publish(&tax.folder.path().join("tax.csv"), "tax", &tables.tax, "").await.unwrap();
+    (tax, bank, power)
+}
+
+// clause: SESS-18
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_collaborator_ends_the_job_on_all_sides() {
+    let (mut tax, mut bank, mut power) = three_parties("", 7).await;
 
     let job = bank.submit(train_job(&["tax", "power"])).await.unwrap();
     assert_eq!(bank.control.wait_until(&job, trains).await.state, "RUNNING");
@@ -181,20 +187,7 @@ async fn a_frozen_collaborator_is_named_as_slow() {
 // clause: FRAME-12
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_collaborators_the_frozen_one_is_named() {
-    let mut tax = Remote::start("tax", &allow("bank", "tax")).await;
-    let mut bank = Party::start("bank", "[limits]\nidle_timeout_s = 2\n").await;
-    let mut power = Party::start("power", &allow("bank", "power")).await;
-    bank.trust(&power).await;
-    power.trust(&bank).await;
-    tax.control.trust(bank.node.descriptor(), "bank").await;
-    tax.control.trust(power.node.descriptor(), "power").await;
-    for party in [&mut bank, &mut power] {
-        party.control.trust(&tax.descriptor(), "tax").await;
-    }
-    let tables = tables(12_000, 10);
-    bank.publish("loans", &tables.bank, "y").await.unwrap();
-    power.publish("power", &tables.power, "").await.unwrap();
-    tax.control.publish(&tax.folder.path().join("tax.csv"), "tax", &tables.tax, "").await.unwrap();
+    let (tax, mut bank, mut power) = three_parties("[limits]\nidle_timeout_s = 2\n", 10).await;
     let job = bank.submit(train_job(&["power", "tax"])).await.unwrap();
     assert_eq!(bank.control.wait_until(&job, trains).await.state, "RUNNING");
     tax.freeze();
