@@ -124,6 +124,10 @@ codes! {
     UnsupportedPlan = 2006, "UNSUPPORTED_PLAN", Never, Session;
     /// The dataset's schema is not the one that the job cites.
     SchemaChanged = 2007, "SCHEMA_CHANGED", Renegotiate, Session;
+    /// The plan's clip leaves no room for the sum.
+    ClipTooLarge = 2008, "CLIP_TOO_LARGE", Never, Session;
+    /// An offer lists a party twice.
+    DuplicateParticipant = 2009, "DUPLICATE_PARTICIPANT", Never, Session;
     /// No allow entry permits this party, dataset, purpose and output.
     NotAllowed = 3001, "NOT_ALLOWED", Never, Session;
     /// The identity of the connection is not the one that the message claims.
@@ -134,6 +138,10 @@ codes! {
     UnknownParty = 3004, "UNKNOWN_PARTY", Never, Session;
     /// The query budget for this party and model is used up.
     OverBudget = 3005, "OVER_BUDGET", Never, Session;
+    /// Fewer than three participants in an aggregation.
+    TooFewParticipants = 3011, "TOO_FEW_PARTICIPANTS", Never, Session;
+    /// The survivors of two rounds differ by one party.
+    RosterDifference = 3012, "ROSTER_DIFFERENCE", Never, Job;
     /// The call does not fit the state of the session or job.
     WrongState = 4001, "WRONG_STATE", Never, Call;
     /// No such session here.
@@ -158,6 +166,12 @@ codes! {
     NodeStopped = 4011, "NODE_STOPPED", After, Job;
     /// Training did not converge within the announced number of evaluations.
     TooManyRounds = 4012, "TOO_MANY_ROUNDS", Abort, Job;
+    /// Fewer participants remain than the threshold.
+    BelowThreshold = 4021, "BELOW_THRESHOLD", After, Session;
+    /// Shares were asked for twice.
+    DoubleUnmask = 4022, "DOUBLE_UNMASK", Abort, Job;
+    /// The coordinator dropped a participant that answered.
+    WronglyDropped = 4023, "WRONGLY_DROPPED", Abort, Session;
     /// A signature does not verify.
     BadSignature = 5001, "BAD_SIGNATURE", Never, Session;
     /// A sealed frame does not open.
@@ -188,6 +202,12 @@ codes! {
     ScalarTooLarge = 5014, "SCALAR_TOO_LARGE", Abort, Job;
     /// Scores grow beyond every registered sine set.
     PredictorTooLarge = 5015, "PREDICTOR_TOO_LARGE", Abort, Job;
+    /// The coordinator told participants different things.
+    RosterMismatch = 5021, "ROSTER_MISMATCH", Abort, Job;
+    /// A share of a secret is wrong.
+    BadShare = 5022, "BAD_SHARE", Abort, Session;
+    /// Parameters do not have the offer's digest.
+    ParametersMismatch = 5023, "PARAMETERS_MISMATCH", Abort, Session;
     /// A named column is not in the file.
     MissingColumn = 6001, "MISSING_COLUMN", Never, Job;
     /// A cell is not a decimal number.
@@ -232,6 +252,14 @@ codes! {
     RemoteReference = 6021, "REMOTE_REFERENCE", Never, Call;
     /// A row is longer than 1 MiB.
     LineTooLong = 6022, "LINE_TOO_LONG", Never, Call;
+    /// A value to be aggregated is NaN or infinite.
+    NotFinite = 6031, "NOT_FINITE", Never, Job;
+    /// A value to be aggregated is beyond the clip.
+    BeyondClip = 6032, "BEYOND_CLIP", Never, Job;
+    /// Label definitions differ.
+    LabelMismatch = 6033, "LABEL_MISMATCH", Never, Job;
+    /// A trainer program failed.
+    TrainerFailed = 6034, "TRAINER_FAILED", Never, Job;
     /// A message exceeds the negotiated size.
     MessageTooLarge = 7001, "MESSAGE_TOO_LARGE", Never, Session;
     /// The node runs its maximum of jobs.
