@@ -1,21 +1,21 @@
 //! The collaborator's side of alignment.
 use super::AlignPlan;
+use super::rows::RowsReader;
 use super::secrets::Secrets;
 use super::wire::{
-    ABSENT, BATCH_ELEMENTS, Elements, batch_message, check_place, domain_tag, read_size, size_message, tag, tag_bytes,
+    BATCH_ELEMENTS, Elements, batch_message, check_place, domain_tag, read_size, size_message, tag, tag_bytes,
 };
-use crate::error::Blame;
 use crate::session::Keys;
 use crate::{Error, Kind, Machine, Message, Step};
 use hefu_core::fault::{Switch, is_on};
-use hefu_core::{Code, Join, Progress, Rank, Reader, Stage};
+use hefu_core::{Code, Progress, Rank, Stage};
 use hefu_crypto::{Blinder, ELEMENT_BYTES, Seed};
 use std::sync::Arc;
 
 /// What a collaborator ends with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlignedCollaborator {
-    /// Index of the own key of each row of the job, [`ABSENT`] where it has none.
+    /// Index of the own key of each row of the job, [`ABSENT`](super::ABSENT) where it has none.
     pub rows: Vec<u32>,
     /// The first so many rows are training rows, the others test rows.
     pub training_rows: u32,
@@ -37,12 +37,7 @@ enum State {
     /// Answers the initiator's elements; sends its own batches between them.
     Matching(Box<Matching>),
     /// Awaits ALIGN_ROWS.
-    Rows {
-        order: Vec<u32>,
-        rows: Vec<u32>,
-        taken: Vec<bool>,
-        total: Option<(u32, u32)>,
-    },
+    Rows(RowsReader),
 }
 
 struct Matching {
@@ -107,8 +102,7 @@ impl Collaborator {
 
     fn await_more(mut self, matching: Box<Matching>) -> Step<Self> {
         if matching.incoming.batches().is_complete() {
-            let taken = vec![false; matching.order.len()];
-            self.state = State::Rows { order: matching.order, rows: Vec::new(), taken, total: None };
+            self.state = State::Rows(RowsReader::new(self.plan, matching.order));
         } else {
             self.state = State::Matching(matching);
         }
@@ -133,60 +127,12 @@ impl Collaborator {
         Ok(self.await_more(matching).sending(send).at(progress))
     }
 
-    fn read_rows(
-        mut self,
-        order: Vec<u32>,
-        mut rows: Vec<u32>,
-        mut taken: Vec<bool>,
-        total: Option<(u32, u32)>,
-        payload: &[u8],
-    ) -> Result<Step<Self>, Error> {
-        let from = Rank::INITIATOR;
-        let mut reader = Reader::new(payload);
-        let head = (reader.u32().blame(from)?, reader.u32().blame(from)?);
-        let first = reader.u32().blame(from)?;
-        let positions = reader.rest();
-        let expected = (u64::from(head.0).saturating_sub(rows.len() as u64)).min(BATCH_ELEMENTS as u64);
-        let follows = total.is_none_or(|total| total == head)
-            && head.1 <= head.0
-            && u64::from(head.0) <= self.plan.max_rows
-            && first as usize == rows.len()
-            && positions.len() as u64 == 4 * expected
-            && expected > 0;
-        if !follows {
-            return Err(Error::peer(from, Code::MalformedMessage, "ALIGN-4", "a batch of rows is not the next one"));
+    fn read_rows(mut self, mut reader: RowsReader, payload: &[u8]) -> Result<Step<Self>, Error> {
+        if let Some(aligned) = reader.read(payload)? {
+            return Ok(Step::done(aligned));
         }
-        for position in positions.chunks_exact(4) {
-            let position = u32::from_le_bytes([position[0], position[1], position[2], position[3]]);
-            rows.push(self.take(&order, &mut taken, position)?);
-        }
-        if rows.len() < head.0 as usize {
-            self.state = State::Rows { order, rows, taken, total: Some(head) };
-            return Ok(Step::wait(self));
-        }
-        let matched = rows.iter().filter(|row| **row != ABSENT).count() as u64;
-        if matched < self.plan.min_rows {
-            return Err(Error::job(Code::TooFewRows, "ALIGN-11", "fewer rows are common than this party's minimum"));
-        }
-        Ok(Step::done(AlignedCollaborator { rows, training_rows: head.1 }))
-    }
-
-    fn take(&self, order: &[u32], taken: &mut [bool], position: u32) -> Result<u32, Error> {
-        let refuse = |cause| Error::peer(Rank::INITIATOR, Code::BadPosition, "ALIGN-8", cause);
-        if position == ABSENT {
-            return match self.plan.join {
-                Join::Left => Ok(ABSENT),
-                Join::Inner => Err(refuse("an absent position under inner join")),
-            };
-        }
-        match taken.get_mut(position as usize) {
-            Some(taken) if !*taken || is_on(Switch::AcceptsRepeatedPosition) => {
-                *taken = true;
-                Ok(order[position as usize])
-            }
-            Some(_) => Err(refuse("a position came twice")),
-            None => Err(refuse("a position is out of range")),
-        }
+        self.state = State::Rows(reader);
+        Ok(Step::wait(self))
     }
 }
 
@@ -212,10 +158,8 @@ impl Machine for Collaborator {
             (State::Matching(matching), Some((Rank::INITIATOR, message))) if message.kind == Kind::AlignBlinded => {
                 self.answer(matching, &message.payload)
             }
-            (State::Rows { order, rows, taken, total }, Some((Rank::INITIATOR, message)))
-                if message.kind == Kind::AlignRows =>
-            {
-                self.read_rows(order, rows, taken, total, &message.payload)
+            (State::Rows(reader), Some((Rank::INITIATOR, message))) if message.kind == Kind::AlignRows => {
+                self.read_rows(reader, &message.payload)
             }
             (_, Some((rank, _))) => Err(Error::unexpected(rank)),
             (_, None) => Err(Error::job(Code::Internal, "", "an alignment step without its message")),

@@ -1,14 +1,14 @@
 //! The initiator's side of alignment, with all collaborators at once.
-use super::AlignPlan;
 use super::secrets::Secrets;
 use super::wire::{
-    ABSENT, BATCH_ELEMENTS, Batches, Elements, Seen, batch_message, check_place, domain_tag, message, read_size,
-    size_message, tag, tag_bytes,
+    ABSENT, BATCH_ELEMENTS, Batches, Elements, Seen, batch_message, check_place, domain_tag, read_size, size_message,
+    tag, tag_bytes,
 };
+use super::{AlignPlan, rows};
 use crate::session::Keys;
-use crate::{Error, Kind, Machine, Message, Outgoing, Step};
-use hefu_core::{Code, Join, Progress, Rank, Split, Stage, Writer};
-use hefu_crypto::{Blinder, ELEMENT_BYTES, Seed, sha256};
+use crate::{Error, Kind, Machine, Message, Step};
+use hefu_core::{Code, Progress, Rank, Stage};
+use hefu_crypto::{Blinder, ELEMENT_BYTES, Seed};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -161,53 +161,14 @@ impl Initiator {
                 }
             }
         }
-        let known = |key: usize| positions.iter().all(|p| p[key] != ABSENT);
-        let any = |key: usize| positions.iter().any(|p| p[key] != ABSENT);
-        if !(0..count).any(|key| if self.plan.join == Join::Left { any(key) } else { known(key) }) {
-            return Err(Error::job(Code::EmptyIntersection, "ALIGN-9", "the parties have no row in common"));
-        }
-        let mut order = self.secrets.row_order(count as u32);
-        order.retain(|key| self.plan.join == Join::Left || known(*key as usize));
-        let is_test = |key: &u32| is_test_row(self.plan.split, &self.own_keys[*key as usize]);
-        let (test, mut rows): (Vec<u32>, Vec<u32>) = order.into_iter().partition(is_test);
-        let training_rows = rows.len() as u32;
-        rows.extend(test);
-        let send = self
-            .peers
-            .iter()
-            .zip(&positions)
-            .flat_map(|(peer, positions)| rows_messages(peer.rank, &rows, training_rows, positions))
-            .collect();
+        let job = rows::form(&self.plan, &self.own_keys, self.secrets.row_order(count as u32), &positions)?;
+        let messages = self.peers.iter().zip(&positions).flat_map(|(peer, p)| job.messages(peer.rank, p)).collect();
         let sizes =
             self.peers.iter().filter_map(|peer| peer.exchange.as_ref()).map(|e| e.blinded.batches().total()).collect();
-        let matched = positions.iter().map(|p| p.iter().map(|position| *position != ABSENT).collect()).collect();
-        Ok(Step::done(AlignedInitiator { rows, training_rows, matched, sizes }).sending(send))
+        let matched = rows::matched(&positions);
+        let aligned = AlignedInitiator { rows: job.rows, training_rows: job.training_rows, matched, sizes };
+        Ok(Step::done(aligned).sending(messages))
     }
-}
-
-/// Whether a row is a test row: the first 8 bytes of H(key) modulo 10 below 3, or always (align.md, section 3).
-fn is_test_row(split: Split, key: &str) -> bool {
-    match split {
-        Split::None => true,
-        Split::Hash => {
-            let hash = sha256(&[key.as_bytes()]);
-            hash[..8].iter().fold(0u64, |v, b| v << 8 | u64::from(*b)) % 10 < 3
-        }
-    }
-}
-
-fn rows_messages(to: Rank, rows: &[u32], training_rows: u32, positions: &[u32]) -> Vec<Outgoing> {
-    rows.chunks(BATCH_ELEMENTS)
-        .enumerate()
-        .map(|(batch, keys)| {
-            let head = Writer::with_capacity(12 + 4 * keys.len())
-                .u32(rows.len() as u32)
-                .u32(training_rows)
-                .u32((batch * BATCH_ELEMENTS) as u32);
-            let payload = keys.iter().fold(head, |w, key| w.bytes(&positions[*key as usize].to_le_bytes())).finish();
-            message(to, Kind::AlignRows, payload)
-        })
-        .collect()
 }
 
 fn truncated(tag: [u8; 32], width: usize) -> [u8; 32] {

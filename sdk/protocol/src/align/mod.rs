@@ -1,8 +1,9 @@
 //! Alignment `align-ecdh-1` (spec/align.md): the initiator and each collaborator find their common keys.
 mod collaborator;
 mod initiator;
+pub(crate) mod rows;
 mod secrets;
-mod wire;
+pub(crate) mod wire;
 
 pub use collaborator::{AlignedCollaborator, Collaborator};
 pub use initiator::{AlignedInitiator, Initiator};

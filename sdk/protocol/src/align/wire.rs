@@ -34,12 +34,12 @@ pub(super) fn tag(keys: &Keys, collaborator: Rank, element: &[u8; ELEMENT_BYTES]
     sha256(&[b"hefu/1 align tag", &keys.transcript(), &collaborator.0.to_be_bytes(), element])
 }
 
-pub(super) fn message(to: Rank, kind: Kind, payload: Vec<u8>) -> Outgoing {
+pub(crate) fn message(to: Rank, kind: Kind, payload: Vec<u8>) -> Outgoing {
     Outgoing { to, message: Message { kind, stage: Stage::Align.number(), round: 0, payload } }
 }
 
 /// Refuses a message of another stage or round (FRAME-11).
-pub(super) fn check_place(message: &Message, from: Rank) -> Result<(), Error> {
+pub(crate) fn check_place(message: &Message, from: Rank) -> Result<(), Error> {
     if message.stage == Stage::Align.number() && message.round == 0 { Ok(()) } else { Err(Error::unexpected(from)) }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn size_message(to: Rank, count: u64) -> Outgoing {
 }
 
 /// Reads ALIGN_SIZE.
-pub(super) fn read_size(payload: &[u8], from: Rank, max_rows: u64) -> Result<u64, Error> {
+pub(crate) fn read_size(payload: &[u8], from: Rank, max_rows: u64) -> Result<u64, Error> {
     let mut reader = Reader::new(payload);
     let count = reader.u64().blame(from)?;
     reader.end().blame(from)?;
@@ -60,7 +60,7 @@ pub(super) fn read_size(payload: &[u8], from: Rank, max_rows: u64) -> Result<u64
 }
 
 /// A batch message of elements or tags that begin at index `first`.
-pub(super) fn batch_message<T: AsRef<[u8]>>(to: Rank, kind: Kind, first: usize, items: &[T], width: usize) -> Outgoing {
+pub(crate) fn batch_message<T: AsRef<[u8]>>(to: Rank, kind: Kind, first: usize, items: &[T], width: usize) -> Outgoing {
     let mut writer = Writer::with_capacity(4 + items.len() * width).u32(u32::try_from(first).unwrap_or(u32::MAX));
     for item in items {
         writer = writer.bytes(&item.as_ref()[..width]);
@@ -70,7 +70,7 @@ pub(super) fn batch_message<T: AsRef<[u8]>>(to: Rank, kind: Kind, first: usize, 
 
 /// Follows contiguous batches of fixed-width items up to an announced total (ALIGN-4).
 #[derive(Debug)]
-pub(super) struct Batches {
+pub(crate) struct Batches {
     from: Rank,
     width: usize,
     total: u64,
@@ -78,24 +78,24 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    pub(super) fn new(from: Rank, width: usize, total: u64) -> Self {
+    pub(crate) fn new(from: Rank, width: usize, total: u64) -> Self {
         Batches { from, width, total, received: 0 }
     }
 
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.received == self.total
     }
 
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
-    pub(super) fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
     /// The items of the next batch.
-    pub(super) fn read<'a>(&mut self, payload: &'a [u8]) -> Result<&'a [u8], Error> {
+    pub(crate) fn read<'a>(&mut self, payload: &'a [u8]) -> Result<&'a [u8], Error> {
         let mut reader = Reader::new(payload);
         let first = u64::from(reader.u32().blame(self.from)?);
         let items = reader.rest();
@@ -110,23 +110,23 @@ impl Batches {
 }
 
 /// A peer's blinded elements as they come.
-pub(super) struct Elements {
+pub(crate) struct Elements {
     batches: Batches,
     seen: Seen,
 }
 
 impl Elements {
-    pub(super) fn new(from: Rank, total: u64) -> Self {
+    pub(crate) fn new(from: Rank, total: u64) -> Self {
         Elements { batches: Batches::new(from, ELEMENT_BYTES, total), seen: Seen::default() }
     }
 
     /// How far they are.
-    pub(super) fn batches(&self) -> &Batches {
+    pub(crate) fn batches(&self) -> &Batches {
         &self.batches
     }
 
     /// Takes the next ALIGN_BLINDED; answers its elements times the own scalar (ALIGN-1 to ALIGN-4).
-    pub(super) fn take(&mut self, payload: &[u8], blinder: &Blinder) -> Result<Vec<[u8; ELEMENT_BYTES]>, Error> {
+    pub(crate) fn take(&mut self, payload: &[u8], blinder: &Blinder) -> Result<Vec<[u8; ELEMENT_BYTES]>, Error> {
         let from = self.batches.from;
         let elements = self.batches.read(payload)?;
         self.seen.admit(elements, ELEMENT_BYTES, from, "ALIGN-3")?;
@@ -136,11 +136,11 @@ impl Elements {
 
 /// Refuses an element or tag that came before (ALIGN-3, ALIGN-7).
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashSet<[u8; 16]>);
+pub(crate) struct Seen(HashSet<[u8; 16]>);
 
 impl Seen {
     /// Items are uniformly distributed over their encodings, so their first 16 bytes tell them apart.
-    pub(super) fn admit(
+    pub(crate) fn admit(
         &mut self,
         items: &[u8],
         width: usize,
