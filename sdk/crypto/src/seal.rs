@@ -2,6 +2,7 @@
 use crate::Error;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use std::fmt;
+use zeroize::Zeroize;
 
 /// Bytes of the authentication tag.
 pub const TAG_BYTES: usize = 16;
@@ -24,24 +25,36 @@ impl FrameKey {
         Nonce::assume_unique_for_key(nonce)
     }
 
-    /// Seals in place; the tag is appended.
+    /// Seals a chunk; answers the ciphertext, tag last.
     ///
     /// # Errors
     /// `BadSeal` where the cipher refuses, as it does beyond 2^36 bytes.
-    pub fn seal(&self, sequence: u64, header: &[u8], body: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn seal(&self, sequence: u64, header: &[u8], chunk: &[u8]) -> Result<Vec<u8>, Error> {
         let key = self.0.as_ref().ok_or(Error::BadSeal)?;
-        key.seal_in_place_append_tag(Self::nonce(sequence), Aad::from(header), body).map_err(|_| Error::BadSeal)
+        let mut body = vec![0; chunk.len() + TAG_BYTES];
+        let (text, tag) = body.split_at_mut(chunk.len());
+        key.seal_out_of_place_scatter(Self::nonce(sequence), Aad::from(header), chunk, text, &[], tag)
+            .map_err(|_| Error::BadSeal)?;
+        Ok(body)
     }
 
-    /// Opens in place; the tag is removed.
+    /// Opens a sealed chunk, tag last, and appends it to `payload`.
     ///
     /// # Errors
-    /// `BadSeal`; nothing of the body may be used then.
-    pub fn open(&self, sequence: u64, header: &[u8], body: &mut Vec<u8>) -> Result<(), Error> {
+    /// `BadSeal`; `payload` is then as it was.
+    pub fn open(&self, sequence: u64, header: &[u8], body: &[u8], payload: &mut Vec<u8>) -> Result<(), Error> {
         let key = self.0.as_ref().ok_or(Error::BadSeal)?;
-        let length =
-            key.open_in_place(Self::nonce(sequence), Aad::from(header), body).map_err(|_| Error::BadSeal)?.len();
-        body.truncate(length);
+        let length = body.len().checked_sub(TAG_BYTES).ok_or(Error::BadSeal)?;
+        let (text, tag) = body.split_at(length);
+        let start = payload.len();
+        payload.resize(start + length, 0);
+        let opened =
+            key.open_separate_gather(Self::nonce(sequence), Aad::from(header), text, tag, &mut payload[start..]);
+        if opened.is_err() {
+            payload[start..].zeroize();
+            payload.truncate(start);
+            return Err(Error::BadSeal);
+        }
         Ok(())
     }
 }
@@ -59,14 +72,15 @@ mod tests {
     #[test]
     fn opens_only_with_the_same_header_and_sequence() {
         let key = FrameKey::new(&[9; 32]);
-        let mut body = b"chunk".to_vec();
-        key.seal(3, b"header", &mut body).unwrap();
+        let body = key.seal(3, b"header", b"chunk").unwrap();
         assert_eq!(body.len(), 5 + TAG_BYTES);
+        let mut payload = b"before ".to_vec();
         for (sequence, header) in [(4, &b"header"[..]), (3, &b"other"[..])] {
-            assert_eq!(key.open(sequence, header, &mut body.clone()), Err(Error::BadSeal));
+            assert_eq!(key.open(sequence, header, &body, &mut payload), Err(Error::BadSeal));
+            assert_eq!(payload, b"before ", "nothing of a body that does not open is kept");
         }
-        key.open(3, b"header", &mut body).unwrap();
-        assert_eq!(body, b"chunk");
-        assert_eq!(key.open(3, b"header", &mut vec![0; 3]), Err(Error::BadSeal));
+        key.open(3, b"header", &body, &mut payload).unwrap();
+        assert_eq!(payload, b"before chunk");
+        assert_eq!(key.open(3, b"header", &[0; 3], &mut payload), Err(Error::BadSeal));
     }
 }

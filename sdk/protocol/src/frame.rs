@@ -139,38 +139,45 @@ impl Sealer {
     /// Cuts a message into frames and seals them.
     ///
     /// # Errors
-    /// `MESSAGE_TOO_LARGE` for a message of more than 2^32 − 1 chunks.
+    /// As [`Sealer::frames`].
     pub fn seal(&mut self, message: &Message) -> Result<Vec<Frame>, Error> {
-        let size = self.max_chunk as usize;
-        let count = message.payload.len().div_ceil(size).max(1);
+        self.frames(message)?.collect()
+    }
+
+    /// The frames of a message, each sealed when it is asked for: a long message needs no second copy of itself. Whoever
+    /// stops before the last one has broken the message, and nothing that is sealed after it can be read.
+    ///
+    /// # Errors
+    /// `MESSAGE_TOO_LARGE` for a message of more than 2^32 − 1 chunks.
+    pub fn frames(&mut self, message: &Message) -> Result<impl ExactSizeIterator<Item = Result<Frame, Error>>, Error> {
+        let count = message.payload.len().div_ceil(self.max_chunk as usize).max(1);
         let chunks = u32::try_from(count)
             .map_err(|_| Error::job(Code::MessageTooLarge, "FRAME-5", "a message has too many chunks"))?;
-        let mut frames = Vec::with_capacity(count);
-        for chunk in 0..chunks {
-            let start = (chunk as usize * size).min(message.payload.len());
-            let end = (start + size).min(message.payload.len());
-            let piece = &message.payload[start..end];
-            let header = Header {
-                kind: message.kind.number(),
-                sender: self.from,
-                receiver: self.to,
-                session: self.session,
-                stage: message.stage,
-                round: message.round,
-                sequence: self.sequence,
-                chunk,
-                chunks,
-                message_bytes: message.payload.len() as u64,
-                chunk_bytes: u32::try_from(piece.len()).unwrap_or(u32::MAX),
-            }
-            .encode();
-            let mut body = Vec::with_capacity(piece.len() + TAG_BYTES);
-            body.extend_from_slice(piece);
-            self.key.seal(self.sequence, &header, &mut body).blame(self.from)?;
-            self.sequence += 1;
-            frames.push(Frame { header, body });
+        Ok((0..chunks).map(move |chunk| self.frame(message, chunk, chunks)))
+    }
+
+    fn frame(&mut self, message: &Message, chunk: u32, chunks: u32) -> Result<Frame, Error> {
+        let size = self.max_chunk as usize;
+        let start = (chunk as usize * size).min(message.payload.len());
+        let end = (start + size).min(message.payload.len());
+        let piece = &message.payload[start..end];
+        let header = Header {
+            kind: message.kind.number(),
+            sender: self.from,
+            receiver: self.to,
+            session: self.session,
+            stage: message.stage,
+            round: message.round,
+            sequence: self.sequence,
+            chunk,
+            chunks,
+            message_bytes: message.payload.len() as u64,
+            chunk_bytes: u32::try_from(piece.len()).unwrap_or(u32::MAX),
         }
-        Ok(frames)
+        .encode();
+        let body = self.key.seal(self.sequence, &header, piece).blame(self.from)?;
+        self.sequence += 1;
+        Ok(Frame { header, body })
     }
 }
 
@@ -210,12 +217,13 @@ impl Opener {
     ///
     /// # Errors
     /// FRAME-1 to FRAME-11, as the requirement says; the session is over.
-    pub fn open(&mut self, header: &[u8], mut body: Vec<u8>) -> Result<Option<Message>, Error> {
+    pub fn open(&mut self, header: &[u8], body: impl AsRef<[u8]>) -> Result<Option<Message>, Error> {
+        let body = body.as_ref();
         let parsed = Header::parse(header, self.from)?;
         self.check_route(&parsed)?;
         self.check_size(&parsed, body.len())?;
         self.check_cut(&parsed)?;
-        let digest = Frame::digest(header, &body);
+        let digest = Frame::digest(header, body);
         if parsed.sequence < self.next_sequence {
             return self.check_repeated(parsed.sequence, digest).map(|()| None);
         }
@@ -223,7 +231,8 @@ impl Opener {
             return Err(self.refuse(Code::OutOfOrder, "FRAME-9", "a frame is missing"));
         }
         self.check_next(&parsed)?;
-        self.key.open(parsed.sequence, header, &mut body).blame(self.from)?;
+        let mut partial = self.partial.take().unwrap_or(Partial { first: parsed, payload: Vec::new(), next_chunk: 0 });
+        self.key.open(parsed.sequence, header, body, &mut partial.payload).blame(self.from)?;
         let kind = Kind::from_number(parsed.kind).ok_or(self.refuse(
             Code::UnexpectedMessage,
             "FRAME-11",
@@ -234,7 +243,17 @@ impl Opener {
             self.digests.pop_front();
         }
         self.digests.push_back(digest);
-        Ok(self.collect(kind, &parsed, body))
+        partial.next_chunk += 1;
+        if partial.next_chunk < parsed.chunks {
+            self.partial = Some(partial);
+            return Ok(None);
+        }
+        Ok(Some(Message { kind, stage: parsed.stage, round: parsed.round, payload: partial.payload }))
+    }
+
+    /// How far this direction is.
+    pub fn standing(&self) -> Standing {
+        Standing { frames: self.next_sequence, begun: self.partial.as_ref().map(|partial| partial.first.message_bytes) }
     }
 
     fn check_route(&self, header: &Header) -> Result<(), Error> {
@@ -300,23 +319,15 @@ impl Opener {
         }
         Err(self.refuse(Code::MalformedFrame, "FRAME-7", "a chunk does not follow from the one before"))
     }
+}
 
-    fn collect(&mut self, kind: Kind, header: &Header, body: Vec<u8>) -> Option<Message> {
-        let mut partial = match self.partial.take() {
-            None => Partial { first: *header, payload: body, next_chunk: 1 },
-            Some(mut partial) => {
-                partial.payload.extend_from_slice(&body);
-                partial.next_chunk += 1;
-                partial
-            }
-        };
-        if partial.next_chunk < header.chunks {
-            self.partial = Some(partial);
-            return None;
-        }
-        let payload = std::mem::take(&mut partial.payload);
-        Some(Message { kind, stage: header.stage, round: header.round, payload })
-    }
+/// How far one direction between two ranks is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Frames taken, repetitions not counted.
+    pub frames: u64,
+    /// Length in bytes of the message of which chunks have come, and more must.
+    pub begun: Option<u64>,
 }
 
 /// Takes the frames of one link: those of its peer and, where that is the initiator, those that it relays.
@@ -355,12 +366,17 @@ impl Receiver {
     ///
     /// # Errors
     /// FRAME-1 to FRAME-11; the session is over.
-    pub fn open(&mut self, header: &[u8], body: Vec<u8>) -> Result<Option<(Rank, Message)>, Error> {
+    pub fn open(&mut self, header: &[u8], body: impl AsRef<[u8]>) -> Result<Option<(Rank, Message)>, Error> {
         let sender = self.route(header)?.sender;
         match self.openers.get_mut(sender.index()) {
             Some(Some(opener)) => Ok(opener.open(header, body)?.map(|message| (sender, message))),
             _ => Ok(None),
         }
+    }
+
+    /// How far the direction from `sender` is; `None` for a rank without an opener.
+    pub fn standing(&self, sender: Rank) -> Option<Standing> {
+        self.openers.get(sender.index())?.as_ref().map(Opener::standing)
     }
 }
 
