@@ -138,6 +138,14 @@ codes! {
     UnknownParty = 3004, "UNKNOWN_PARTY", Never, Session;
     /// The query budget for this party and model is used up.
     OverBudget = 3005, "OVER_BUDGET", Never, Session;
+    /// The steward of the dataset has not approved its first use by this party.
+    ApprovalNeeded = 3006, "APPROVAL_NEEDED", After, Session;
+    /// The steward refused the use of the dataset.
+    ApprovalRefused = 3007, "APPROVAL_REFUSED", Never, Job;
+    /// Nobody approved the use of the dataset in time.
+    ApprovalExpired = 3008, "APPROVAL_EXPIRED", After, Job;
+    /// The dataset was withdrawn, or its use by this party revoked.
+    DatasetRevoked = 3009, "DATASET_REVOKED", Never, Job;
     /// Fewer than three participants in an aggregation.
     TooFewParticipants = 3011, "TOO_FEW_PARTICIPANTS", Never, Session;
     /// The survivors of two rounds differ by one party.
@@ -154,7 +162,7 @@ codes! {
     OutOfOrder = 4005, "OUT_OF_ORDER", Abort, Session;
     /// A message came that this step does not expect.
     UnexpectedMessage = 4006, "UNEXPECTED_MESSAGE", Abort, Session;
-    /// The job was cancelled by its owner.
+    /// The job was cancelled by a party.
     Cancelled = 4007, "CANCELLED", Never, Job;
     /// Another party ended the job.
     PeerAborted = 4008, "PEER_ABORTED", Never, Job;
@@ -252,6 +260,8 @@ codes! {
     RemoteReference = 6021, "REMOTE_REFERENCE", Never, Call;
     /// A row is longer than 1 MiB.
     LineTooLong = 6022, "LINE_TOO_LONG", Never, Call;
+    /// The dataset has more than one row for an enterprise.
+    PanelTable = 6023, "PANEL_TABLE", Never, Session;
     /// A value to be aggregated is NaN or infinite.
     NotFinite = 6031, "NOT_FINITE", Never, Job;
     /// A value to be aggregated is beyond the clip.

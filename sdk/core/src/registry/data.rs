@@ -158,6 +158,13 @@ pub(super) const TEXTS: &[Row] = &[
         "请检查所示行处是否缺少换行符或右引号。",
     ),
     (
+        Code::PanelTable,
+        "The dataset has more than one row for an enterprise and cannot enter a job.",
+        "该数据集每个企业有多行，不能参与作业。",
+        "Aggregate it to one row an enterprise and publish that; the dictionary names each table's derived features.",
+        "请汇总为每企业一行后再发布；数据字典列出各表的衍生特征。",
+    ),
+    (
         Code::NotFinite,
         "A value to be aggregated is not a number or infinite.",
         "待聚合的数值不是有限数。",

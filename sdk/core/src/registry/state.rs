@@ -39,13 +39,7 @@ pub(super) const TEXTS: &[Row] = &[
         "Compare the versions of both nodes.",
         "请比较双方节点版本。",
     ),
-    (
-        Code::Cancelled,
-        "The job was cancelled by its owner.",
-        "作业已被其所有者取消。",
-        "Submit it again when needed.",
-        "需要时请重新提交。",
-    ),
+    (Code::Cancelled, "The job was cancelled.", "作业已被取消。", "Submit it again when needed.", "需要时请重新提交。"),
     (
         Code::PeerAborted,
         "Another party ended the job.",
