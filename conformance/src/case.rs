@@ -75,12 +75,29 @@ impl Profile {
 }
 
 /// The role that the target plays; the suite plays the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The suite initiates.
     #[default]
     Collaborator,
+    /// The suite is the collaborator, and control has the target start a job.
+    Initiator,
+}
+
+impl Role {
+    /// Name as printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Collaborator => "collaborator",
+            Role::Initiator => "initiator",
+        }
+    }
+
+    /// Reads a name, in either case.
+    pub fn parse(name: &str) -> Option<Role> {
+        [Role::Collaborator, Role::Initiator].into_iter().find(|r| r.name().eq_ignore_ascii_case(name))
+    }
 }
 
 /// Whether the target has to accept or to refuse.

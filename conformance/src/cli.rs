@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 use hefu_conformance::case::{Case, Corpus, Kind, Profile};
-use hefu_conformance::control::{CommandControl, Control, Request};
+use hefu_conformance::control::{Binding, Control, Request};
 use hefu_conformance::judge::{Finding, Verdict};
 use hefu_conformance::run::{self, LIVENESS, Options, Progress, Results};
 use hefu_conformance::target::TargetFile;
@@ -188,7 +188,7 @@ async fn doctor(target: &Target) -> Result<u8> {
         file.target.version,
         file.claims.profiles.join(", ")
     ));
-    let mut control = CommandControl::start(&file.control.command)?;
+    let mut control = Binding::start(&file)?;
     let seed = fresh_seed()?;
     let adapter = greet(&mut control, &seed).await?;
     say(format!("adapter      {} answers, and refuses a verb that nobody knows", adapter.name));
@@ -225,7 +225,7 @@ async fn run_cases(target: &Target, options: &Options, out: Option<&Path>) -> Re
     let file = TargetFile::read(&target.target)?;
     let corpus = Corpus::embedded()?;
     run::select(&corpus, options)?;
-    let mut control = CommandControl::start(&file.control.command)?;
+    let mut control = Binding::start(&file)?;
     let say = |line: &str| if target.json { eprintln!("{line}") } else { println!("{line}") };
     let mut tell = |progress: Progress<'_>| match progress {
         Progress::Ready(world) => say(&format!("target {} at {}", world.target.party, world.address)),

@@ -219,7 +219,7 @@ impl<C: Control> Session<'_, C> {
     fn obstacle(&self, case: &Case) -> Option<Finding> {
         let needed_by_others =
             case.id == LIVENESS || self.corpus.cases.iter().any(|c| c.control.as_ref() == Some(&case.id));
-        if !self.target.claims(case.profile) && !needed_by_others {
+        if !self.target.claims(case.profile, case.role) && !needed_by_others {
             let text = format!("the target does not claim {}", case.profile.name());
             return Some(Finding::undriven(Verdict::NotApplicable, text));
         }

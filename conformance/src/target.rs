@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::case::Profile;
+use crate::case::{Profile, Role};
 use crate::error::{Error, Result};
 
 /// A target file (TOML).
@@ -30,6 +30,9 @@ pub struct Named {
     pub name: String,
     /// Version of the product.
     pub version: String,
+    /// SHA-256 of the program under test, hex; needed for a statement where the adapter does not name the program.
+    #[serde(default)]
+    pub artefact_sha256: Option<String>,
 }
 
 /// What an implementation claims: claims bind.
@@ -38,7 +41,7 @@ pub struct Named {
 pub struct Claims {
     /// Protocol version.
     pub protocol: String,
-    /// Roles; this version of the suite tests `collaborator`.
+    /// Roles: `collaborator`, `initiator`.
     pub roles: Vec<String>,
     /// Profiles, such as `core` and `align`.
     pub profiles: Vec<String>,
@@ -48,10 +51,12 @@ pub struct Claims {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
-    /// `command`: a program that speaks the control protocol on its standard input and output.
+    /// `stdio` (or `command`): a program that speaks the control protocol on its standard input and output; `manual`: a
+    /// person carries out printed steps.
     pub kind: String,
-    /// Program and arguments. A program without `/` is looked for beside this binary, then in PATH; one with `/` is
-    /// relative to the target file.
+    /// Program and arguments of `stdio`. A program without `/` is looked for beside this binary, then in PATH; one with
+    /// `/` is relative to the target file.
+    #[serde(default)]
     pub command: Vec<String>,
 }
 
@@ -83,23 +88,36 @@ impl TargetFile {
             .map_err(|e| Error::Configuration(format!("target file {}: {e}", path.display())))?;
         let mut file: TargetFile =
             toml::from_str(&text).map_err(|e| Error::Configuration(format!("target file {}: {e}", path.display())))?;
-        if file.control.kind != "command" {
-            return Err(Error::Configuration(format!("control.kind `{}` is not `command`", file.control.kind)));
+        for name in &file.claims.roles {
+            if Role::parse(name).is_none() {
+                return Err(Error::Configuration(format!("claims.roles: `{name}` is not a role")));
+            }
         }
         for name in &file.claims.profiles {
             if Profile::parse(name).is_none() {
                 return Err(Error::Configuration(format!("claims.profiles: `{name}` is not a profile")));
             }
         }
-        let program = file.control.command.first_mut();
-        let program = program.ok_or_else(|| Error::Configuration("control.command is empty".into()))?;
-        *program = locate(program, path.parent().unwrap_or(Path::new("."))).display().to_string();
+        match file.control.kind.as_str() {
+            "manual" => {}
+            "stdio" | "command" => {
+                let program = file.control.command.first_mut();
+                let program = program.ok_or_else(|| Error::Configuration("control.command is empty".into()))?;
+                *program = locate(program, path.parent().unwrap_or(Path::new("."))).display().to_string();
+            }
+            other => return Err(Error::Configuration(format!("control.kind `{other}` is not stdio or manual"))),
+        }
         Ok(file)
     }
 
-    /// Whether the target claims a profile.
-    pub fn claims(&self, profile: Profile) -> bool {
-        self.claims.profiles.iter().any(|name| Profile::parse(name) == Some(profile))
+    /// Whether the target claims a profile in a role.
+    pub fn claims(&self, profile: Profile, role: Role) -> bool {
+        self.plays(role) && self.claims.profiles.iter().any(|name| Profile::parse(name) == Some(profile))
+    }
+
+    /// Whether the target claims a role.
+    pub fn plays(&self, role: Role) -> bool {
+        self.claims.roles.iter().any(|name| Role::parse(name) == Some(role))
     }
 }
 

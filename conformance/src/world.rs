@@ -8,7 +8,7 @@ use hefu_proto::v1::discovery_service_client::DiscoveryServiceClient;
 use hefu_proto::v1::{GetCapabilitiesRequest, GetVersionsRequest};
 
 use crate::connect::{self, Link};
-use crate::control::{Control, Request};
+use crate::control::{Control, Permit, Request};
 use crate::error::{Error, Result};
 use crate::pki::{self, Party};
 use crate::rng::Rng;
@@ -105,24 +105,20 @@ impl World {
         let (bank, second) = (Party::mint(seed, "bank")?, Party::mint(seed, "second")?);
         let datasets = datasets(seed);
         control.demand(Request::Reset).await?;
-        for party in [&bank, &second] {
-            let descriptor = String::from_utf8_lossy(&party.descriptor()).into_owned();
-            control.demand(Request::TrustParty { descriptor, alias: party.name.clone() }).await?;
-        }
         for (name, dataset) in &datasets {
             let csv = dataset.csv.clone();
-            control.demand(Request::LoadDataset { name: name.clone(), csv, key: "key".into() }).await?;
+            control.demand(Request::LoadDataset { name: name.clone(), csv, key: "key".into(), label: None }).await?;
         }
-        for (dataset, min_rows) in ENTRIES {
-            let (party, dataset, purpose) = (bank.id.clone(), dataset.to_owned(), PURPOSE.to_owned());
-            let outputs = vec!["model".to_owned()];
-            control.demand(Request::InstallAllow { party, dataset, purpose, outputs, min_rows }).await?;
+        for party in [&bank, &second] {
+            let descriptor = String::from_utf8_lossy(&party.descriptor()).into_owned();
+            let permits = if party.id == bank.id { permits() } else { Vec::new() };
+            control.demand(Request::InstallAgreement { descriptor, alias: party.name.clone(), permits }).await?;
         }
-        let started = control.demand(Request::Start).await?;
+        let started = control.demand(Request::Restart).await?;
         let address = started.address.unwrap_or_default();
-        let address = address.parse().map_err(|_| Error::Control(format!("start: `{address}` is no ip:port")))?;
+        let address = address.parse().map_err(|_| Error::Control(format!("restart: `{address}` is no ip:port")))?;
         let descriptor = started.descriptor.unwrap_or_default();
-        let target = Descriptor::open(descriptor.as_bytes()).map_err(|e| Error::Control(format!("start: {e}")))?;
+        let target = Descriptor::open(descriptor.as_bytes()).map_err(|e| Error::Control(format!("restart: {e}")))?;
         let target_key = target.public_key().unwrap_or_default();
         let capabilities = Capabilities { max_chunk: 0, max_message: 0, max_rows: 0 };
         let mut world = World {
@@ -194,6 +190,17 @@ impl World {
     pub fn canaries(&self, dataset: &str) -> Vec<String> {
         self.datasets.get(dataset).map(|d| d.keys.iter().chain(&d.cells).cloned().collect()).unwrap_or_default()
     }
+}
+
+/// What the target permits the bank.
+fn permits() -> Vec<Permit> {
+    let of = |(dataset, min_rows): (&str, Option<u64>)| Permit {
+        dataset: dataset.to_owned(),
+        purpose: PURPOSE.to_owned(),
+        outputs: vec!["model".to_owned()],
+        min_rows,
+    };
+    ENTRIES.into_iter().map(of).collect()
 }
 
 fn datasets(seed: &str) -> BTreeMap<String, Dataset> {

@@ -1,17 +1,18 @@
-//! Control: how the suite sets a target up. One JSON object a line, a request and its reply.
+//! Control: how the suite sets a target up and has it start jobs. One JSON object a line, a request and its reply;
+//! `spec/schemas/control.schema.json` is its schema.
+
+mod manual;
+mod stdio;
 
 use std::future::Future;
-use std::process::Stdio;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::error::{Error, Result};
+use crate::target::TargetFile;
 
-/// Longest time for one verb: a node may have to create keys on a loaded machine.
-const VERB_TIMEOUT: Duration = Duration::from_secs(60);
+pub use manual::ManualControl;
+pub use stdio::CommandControl;
 
 /// What the suite asks for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,15 +21,8 @@ const VERB_TIMEOUT: Duration = Duration::from_secs(60);
 pub enum Request {
     /// Who are you? The first line of all.
     Hello,
-    /// Forget everything: a new party with a new state, nothing trusted, nothing published. Not started.
+    /// Forget everything: a new party with a new state, no agreement, nothing published. Not listening.
     Reset,
-    /// Trust a party. `descriptor` is the envelope's text.
-    TrustParty {
-        /// The signed descriptor.
-        descriptor: String,
-        /// Name for people.
-        alias: String,
-    },
     /// Publish rows.
     LoadDataset {
         /// Name under which it is published.
@@ -37,23 +31,34 @@ pub enum Request {
         csv: String,
         /// Its key column.
         key: String,
-    },
-    /// Permit a job.
-    InstallAllow {
-        /// Party id of the initiator.
-        party: String,
-        /// Name of the dataset.
-        dataset: String,
-        /// Purpose.
-        purpose: String,
-        /// Outputs.
-        outputs: Vec<String>,
-        /// Fewest matched rows, where there is a minimum.
+        /// Its label column, where the target initiates.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        min_rows: Option<u64>,
+        label: Option<String>,
     },
-    /// Listen. The reply has `address` and `descriptor`.
-    Start,
+    /// Trust a party, and permit what the agreement with it permits.
+    InstallAgreement {
+        /// Its signed descriptor, the envelope's text.
+        descriptor: String,
+        /// Name for people.
+        alias: String,
+        /// Jobs that it may start here; none: it is trusted and nothing more.
+        permits: Vec<Permit>,
+    },
+    /// Listen; if it listens already, end the process and begin again with the same state. The reply has `address`
+    /// and `descriptor`.
+    Restart,
+    /// Start a job as initiator and reply at once, with `job`.
+    StartJob(JobOrder),
+    /// How a job stands. The reply has `state`, and `code` where the job failed.
+    JobStatus {
+        /// Id of the reply to `start_job`.
+        job: String,
+    },
+    /// The result of a job that succeeded; of any other a refusal. The reply has `result`.
+    Result {
+        /// Id of the reply to `start_job`.
+        job: String,
+    },
     /// Stop listening, keep the state.
     Stop,
     /// A verb that no adapter knows.
@@ -62,6 +67,49 @@ pub enum Request {
         /// The verb.
         verb: String,
     },
+}
+
+/// One kind of job that an agreement permits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permit {
+    /// Name of the dataset.
+    pub dataset: String,
+    /// Purpose, from the registry.
+    pub purpose: String,
+    /// Outputs, from the registry.
+    pub outputs: Vec<String>,
+    /// Fewest matched rows, where there is a minimum.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub min_rows: Option<u64>,
+}
+
+/// A job that the target is to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobOrder {
+    /// `align`, `train` or `score`. A target that cannot stop after alignment takes `align` as `train`.
+    pub kind: String,
+    /// Name of its own dataset.
+    pub dataset: String,
+    /// The others, in rank order.
+    pub collaborators: Vec<Partner>,
+    /// Purpose, from the registry.
+    pub purpose: String,
+    /// Outputs, from the registry.
+    pub outputs: Vec<String>,
+    /// `inner` or `left`.
+    pub join: String,
+    /// Model id of a job that scores.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<String>,
+}
+
+/// A collaborator of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partner {
+    /// Party id.
+    pub party: String,
+    /// Name under which it publishes.
+    pub dataset: String,
 }
 
 /// What an adapter replies.
@@ -79,12 +127,27 @@ pub struct Reply {
     /// Of `hello`: path of the program under test, whose digest goes into the results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artefact: Option<String>,
-    /// Of `start`: `ip:port` of the interconnect.
+    /// Of `restart`: `ip:port` of the interconnect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Of `start`: the target's signed descriptor, the envelope's text.
+    /// Of `restart`: the target's signed descriptor, the envelope's text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub descriptor: Option<String>,
+    /// Of `start_job`: the job's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// Of `job_status`: `running`, `succeeded` or `failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Of `job_status`, where the job failed: the registry's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+    /// Of `job_status`, where the job failed: what the target tells its own people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Of `result`: any JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
 }
 
 impl Reply {
@@ -124,44 +187,66 @@ pub trait Control: Send {
     }
 }
 
-/// An adapter program.
-pub struct CommandControl {
-    _child: Child,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
+/// Control as a target file asks for it.
+pub enum Binding {
+    /// An adapter program.
+    Stdio(CommandControl),
+    /// A person.
+    Manual(ManualControl),
 }
 
-impl CommandControl {
-    /// Starts the program; it is ended when this value is dropped.
+impl Binding {
+    /// Starts what the target file names.
     ///
     /// # Errors
-    /// `Configuration` where it cannot be started.
-    pub fn start(command: &[String]) -> Result<CommandControl> {
-        let (program, arguments) =
-            command.split_first().ok_or_else(|| Error::Configuration("control.command is empty".into()))?;
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|e| Error::Configuration(format!("control.command {program}: {e}")))?;
-        let input = child.stdin.take().ok_or_else(|| Error::Suite("no pipe to the adapter".into()))?;
-        let output = child.stdout.take().ok_or_else(|| Error::Suite("no pipe from the adapter".into()))?;
-        Ok(CommandControl { _child: child, input, output: BufReader::new(output).lines() })
+    /// `Configuration` where the adapter program cannot be started.
+    pub fn start(target: &TargetFile) -> Result<Binding> {
+        Ok(match target.control.kind.as_str() {
+            "manual" => Binding::Manual(ManualControl::new()?),
+            _ => Binding::Stdio(CommandControl::start(&target.control.command)?),
+        })
     }
 }
 
-impl Control for CommandControl {
+impl Control for Binding {
     async fn call(&mut self, request: Request) -> Result<Reply> {
-        let mut line = serde_json::to_string(&request)?;
-        line.push('\n');
-        let gone = |e: std::io::Error| Error::Control(format!("the adapter is gone: {e}"));
-        self.input.write_all(line.as_bytes()).await.map_err(gone)?;
-        self.input.flush().await.map_err(gone)?;
-        let reply = tokio::time::timeout(VERB_TIMEOUT, self.output.next_line()).await;
-        let reply = reply.map_err(|_| Error::Control("the adapter did not reply within 60 s".into()))?.map_err(gone)?;
-        let reply = reply.ok_or_else(|| Error::Control("the adapter ended".into()))?;
-        serde_json::from_str(&reply).map_err(|e| Error::Control(format!("the adapter's reply is not its JSON: {e}")))
+        match self {
+            Binding::Stdio(control) => control.call(request).await,
+            Binding::Manual(control) => control.call(request).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_verb_is_read_back_from_its_line() {
+        let order = JobOrder {
+            kind: "align".into(),
+            dataset: "loans".into(),
+            collaborators: vec![Partner { party: "uscc:1".into(), dataset: "tax".into() }],
+            purpose: "origination".into(),
+            outputs: vec!["model".into()],
+            join: "inner".into(),
+            model: None,
+        };
+        for (request, verb) in [
+            (Request::Hello, "hello"),
+            (Request::Reset, "reset"),
+            (Request::StartJob(order), "start_job"),
+            (Request::JobStatus { job: "1".into() }, "job_status"),
+            (Request::Result { job: "1".into() }, "result"),
+            (Request::Restart, "restart"),
+            (Request::Stop, "stop"),
+            (Request::Unknown { verb: "x_1".into() }, "x_1"),
+        ] {
+            let line = serde_json::to_string(&request).unwrap();
+            assert!(line.contains(&format!("\"verb\":\"{verb}\"")), "{line}");
+            let again: Request = serde_json::from_str(&line).unwrap();
+            assert_eq!(serde_json::to_string(&again).unwrap(), line);
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::reference::{IDLE, MAX_JOBS};
 /// The target file of a target in this process, whose replies are waited for at least so long.
 pub fn target_file(deadline_ms: u64) -> TargetFile {
     TargetFile {
-        target: Named { name: "reference".into(), version: "0".into() },
+        target: Named { name: "reference".into(), version: "0".into(), artefact_sha256: None },
         claims: Claims {
             protocol: "1.0".into(),
             roles: vec!["collaborator".into()],

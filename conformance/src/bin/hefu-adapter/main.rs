@@ -77,13 +77,14 @@ fn serve(node: &mut Option<Node>, request: Request, hefu: &Path, limits: &Limits
         }
         (Request::Unknown { .. }, _) => return Reply::refused("unsupported"),
         (_, None) => Err("reset comes first".to_owned()),
-        (Request::TrustParty { descriptor, alias }, Some(node)) => node.trust(&descriptor, &alias),
-        (Request::LoadDataset { name, csv, key }, Some(node)) => node.load(&name, &csv, &key),
-        (Request::InstallAllow { party, dataset, purpose, outputs, min_rows }, Some(node)) => {
-            node.allow(&party, &dataset, &purpose, &outputs, min_rows);
-            Ok(Reply::done())
+        (Request::LoadDataset { name, csv, key, label }, Some(node)) => node.load(&name, &csv, &key, label),
+        (Request::InstallAgreement { descriptor, alias, permits }, Some(node)) => {
+            node.agree(&descriptor, &alias, &permits)
         }
-        (Request::Start, Some(node)) => node.start(),
+        (Request::Restart, Some(node)) => node.restart(),
+        (Request::StartJob(order), Some(node)) => node.submit(&order),
+        (Request::JobStatus { job }, Some(node)) => node.status(&job),
+        (Request::Result { job }, Some(node)) => node.result(&job),
         (Request::Stop, Some(node)) => {
             node.stop();
             Ok(Reply::done())

@@ -2,12 +2,12 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use hefu_conformance::control::Reply;
+use hefu_conformance::control::{JobOrder, Permit, Reply};
 use hefu_conformance::wire::party;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Longest wait for `hefu serve` to listen.
 const START: Duration = Duration::from_secs(30);
@@ -26,6 +26,7 @@ struct Loaded {
     name: String,
     file: PathBuf,
     key: String,
+    label: Option<String>,
 }
 
 /// The node.
@@ -70,40 +71,85 @@ impl Node {
         })
     }
 
-    /// Keeps a descriptor to be trusted at the start.
-    pub fn trust(&mut self, descriptor: &str, alias: &str) -> Result<Reply, String> {
+    /// Keeps a descriptor to be trusted at the start, and adds what it permits to the configuration.
+    pub fn agree(&mut self, descriptor: &str, alias: &str, permits: &[Permit]) -> Result<Reply, String> {
+        let party = party::Descriptor::open(descriptor.as_bytes())?.party;
         let file = self.write(&format!("{alias}.party.json"), descriptor)?;
         self.trusted.push((file, alias.to_owned()));
+        for permit in permits {
+            self.permit(&party, permit);
+        }
         Ok(Reply::done())
     }
 
-    /// Keeps a file to be published at the start.
-    pub fn load(&mut self, name: &str, csv: &str, key: &str) -> Result<Reply, String> {
-        let file = self.write(&format!("{name}.csv"), csv)?;
-        self.datasets.push(Loaded { name: name.to_owned(), file, key: key.to_owned() });
-        Ok(Reply::done())
-    }
-
-    /// Adds an entry to the configuration.
-    pub fn allow(&mut self, party: &str, dataset: &str, purpose: &str, outputs: &[String], min_rows: Option<u64>) {
+    fn permit(&mut self, party: &str, permit: &Permit) {
         let quote = |text: &str| Value::from(text).to_string();
-        let outputs: Vec<String> = outputs.iter().map(|output| quote(output)).collect();
+        let outputs: Vec<String> = permit.outputs.iter().map(|output| quote(output)).collect();
         self.config.push_str(&format!(
             "\n[[allow]]\nparty = {}\ndataset = {}\npurpose = {}\noutputs = [{}]\n",
             quote(party),
-            quote(dataset),
-            quote(purpose),
+            quote(&permit.dataset),
+            quote(&permit.purpose),
             outputs.join(", ")
         ));
-        if let Some(rows) = min_rows {
+        if let Some(rows) = permit.min_rows {
             self.config.push_str(&format!("min_rows = {rows}\n"));
         }
     }
 
-    /// Initialises, trusts, serves, publishes.
-    pub fn start(&mut self) -> Result<Reply, String> {
-        let config = self.config.clone();
-        self.write("node.toml", &config)?;
+    /// Keeps a file to be published at the start.
+    pub fn load(&mut self, name: &str, csv: &str, key: &str, label: Option<String>) -> Result<Reply, String> {
+        let file = self.write(&format!("{name}.csv"), csv)?;
+        self.datasets.push(Loaded { name: name.to_owned(), file, key: key.to_owned(), label });
+        Ok(Reply::done())
+    }
+
+    /// Submits a job; a node that cannot stop after alignment trains.
+    pub fn submit(&mut self, order: &JobOrder) -> Result<Reply, String> {
+        let kind = if order.kind == "align" { "train" } else { &order.kind };
+        let collaborators: Vec<Value> =
+            order.collaborators.iter().map(|c| json!({ "party": c.party, "dataset": c.dataset })).collect();
+        let mut job = json!({
+            "kind": kind, "dataset": order.dataset, "purpose": order.purpose, "outputs": order.outputs,
+            "join": order.join, "collaborator": collaborators,
+        });
+        if let Some(model) = &order.model {
+            job["model"] = model.as_str().into();
+        }
+        let file = self.write("job.json", &job.to_string())?;
+        let reply = self.json(&["job", "submit", &file.display().to_string()])?;
+        let job = reply["job"].as_str().ok_or_else(|| format!("hefu job submit: {reply}"))?;
+        Ok(Reply { job: Some(job.to_owned()), ..Reply::done() })
+    }
+
+    /// How a job stands.
+    pub fn status(&self, job: &str) -> Result<Reply, String> {
+        let shown = self.json(&["job", "show", job])?;
+        let shown = shown.get("job").filter(|job| job.is_object()).unwrap_or(&shown);
+        let state = match shown["state"].as_str().ok_or_else(|| format!("hefu job show: {shown}"))? {
+            "SUCCEEDED" => "succeeded",
+            "FAILED" | "CANCELLED" | "REJECTED" | "EXPIRED" => "failed",
+            _ => "running",
+        };
+        let error = &shown["error"];
+        let code = error["code"].as_u64().map(|code| code as u32);
+        let text = (state == "failed").then(|| error.to_string());
+        Ok(Reply { state: Some(state.to_owned()), code, text, ..Reply::done() })
+    }
+
+    /// The result of a job that succeeded.
+    pub fn result(&self, job: &str) -> Result<Reply, String> {
+        let shown = self.json(&["job", "show", job])?;
+        match shown.get("result").filter(|result| !result.is_null()) {
+            Some(result) => Ok(Reply { result: Some(result.clone()), ..Reply::done() }),
+            None => Err("the job has no result".into()),
+        }
+    }
+
+    /// Initialises and trusts, the first time; ends the process, if it runs; serves; publishes, the first time.
+    pub fn restart(&mut self) -> Result<Reply, String> {
+        self.stop();
+        self.write("node.toml", &self.config)?;
         if !self.initialised {
             self.hefu(&["init"])?;
             for (file, alias) in &self.trusted {
@@ -124,8 +170,13 @@ impl Node {
         self.server = Some(server);
         let address = self.wait(&address_file)?;
         if !self.initialised {
-            for Loaded { name, file, key } in &self.datasets {
-                self.hefu(&["dataset", "publish", &file.display().to_string(), "--name", name, "--key", key])?;
+            for Loaded { name, file, key, label } in &self.datasets {
+                let file = file.display().to_string();
+                let mut arguments = vec!["dataset", "publish", &file, "--name", name, "--key", key];
+                if let Some(label) = label {
+                    arguments.extend(["--label", label]);
+                }
+                self.hefu(&arguments)?;
             }
         }
         self.initialised = true;
@@ -160,7 +211,7 @@ impl Node {
         Err("hefu serve does not listen within 30 s".into())
     }
 
-    fn hefu(&self, arguments: &[&str]) -> Result<(), String> {
+    fn hefu(&self, arguments: &[&str]) -> Result<Output, String> {
         let output = Command::new(&self.hefu)
             .args(arguments)
             .args(["--config", "node.toml"])
@@ -169,10 +220,16 @@ impl Node {
             .output()
             .map_err(|e| format!("{}: {e}", self.hefu.display()))?;
         if output.status.success() {
-            return Ok(());
+            return Ok(output);
         }
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         Err(format!("hefu {} ended with {}: {}", arguments.join(" "), output.status, said.trim()))
+    }
+
+    /// As [`Node::hefu`], with the one object that it prints.
+    fn json(&self, arguments: &[&str]) -> Result<Value, String> {
+        let output = self.hefu(&[arguments, &["--json"]].concat())?;
+        serde_json::from_slice(&output.stdout).map_err(|e| format!("hefu {}: {e}", arguments.join(" ")))
     }
 
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, String> {

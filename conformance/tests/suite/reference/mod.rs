@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hefu_conformance::control::{Control, Reply, Request};
+use hefu_conformance::control::{Control, Permit, Reply, Request};
 use hefu_conformance::pki::Party;
 use hefu_conformance::registry;
 use hefu_conformance::wire::detail;
@@ -159,11 +159,6 @@ impl Control for InProcess {
                 self.node = Some(Node::new(&self.fault));
                 Reply::done()
             }
-            Request::TrustParty { descriptor, .. } => {
-                let descriptor = Descriptor::open(descriptor.as_bytes()).unwrap();
-                self.node.as_mut().unwrap().trusted.insert(descriptor.party.clone(), descriptor);
-                Reply::done()
-            }
             Request::LoadDataset { name, csv, .. } => {
                 let mut keys: Vec<String> = Vec::new();
                 let mut known = HashSet::new();
@@ -176,12 +171,17 @@ impl Control for InProcess {
                 self.node.as_mut().unwrap().datasets.insert(name, keys);
                 Reply::done()
             }
-            Request::InstallAllow { party, dataset, purpose, outputs, min_rows } => {
-                let allow = Allow { party, dataset, purpose, outputs, min_rows: min_rows.unwrap_or(0) };
-                self.node.as_mut().unwrap().allows.push(allow);
+            Request::InstallAgreement { descriptor, permits, .. } => {
+                let node = self.node.as_mut().unwrap();
+                let descriptor = Descriptor::open(descriptor.as_bytes()).unwrap();
+                for Permit { dataset, purpose, outputs, min_rows } in permits {
+                    let (party, min_rows) = (descriptor.party.clone(), min_rows.unwrap_or(0));
+                    node.allows.push(Allow { party, dataset, purpose, outputs, min_rows });
+                }
+                node.trusted.insert(descriptor.party.clone(), descriptor);
                 Reply::done()
             }
-            Request::Start => self.start().await,
+            Request::Restart => self.start().await,
             Request::Stop => {
                 self.stop();
                 Reply::done()
