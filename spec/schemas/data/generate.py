@@ -23,6 +23,36 @@ PATTERNS = {
     "red_of_invoice_no": "^[0-9]{8,20}$",
 }
 SIGNED = {"tax_payable", "tax_paid", "amount_ex_tax", "tax_amount"}
+# What one row stands for. Only a table of grain "enterprise" enters a joint job; of any other, the features to derive.
+GRAINS = {
+    "biz_registration": "enterprise",
+    "si_contribution_month": "enterprise-month-type",
+    "utility_usage_month": "meter-month",
+    "tax_payment_period": "enterprise-type-period",
+    "tax_credit_rating_year": "enterprise-year",
+    "vat_invoice": "invoice",
+    "property_event": "property-event",
+    "patent": "patent",
+    "gov_subsidy": "grant",
+    "judicial_event": "case",
+    "customs_month": "enterprise-month-direction",
+    "loan_outcome": "loan-observation",
+}
+DERIVED = {
+    "biz_registration": "age_months paid_in_ratio changes_24m abnormal_flag",
+    "si_contribution_month": "si_months_continuous headcount_growth_6m headcount_growth_12m wage_proxy late_ratio",
+    "utility_usage_month": "kwh_slope_12m yoy_same_quarter zero_use_months arrears_days",
+    "tax_payment_period": "tax_growth_12m vat_burden zero_declaration_months arrears_to_sales",
+    "tax_credit_rating_year": "latest_rating downgrade",
+    "vat_invoice": "top_1_share top_5_share inv_hhi_12m active_months longest_gap red_void_rate "
+    "output_input_ratio month_end_spike",
+    "property_event": "owns_site lease_months_left mortgage_count",
+    "patent": "valid_inventions grants_36m",
+    "gov_subsidy": "amount_36m distinct_departments clawback",
+    "judicial_event": "open_enforcement defendant_amount_to_sales",
+    "customs_month": "export_trend",
+    "loan_outcome": "label",
+}
 
 
 def decimal_pattern(precision, scale, sign):
@@ -109,7 +139,13 @@ def schema_of(fields):
         "x-name-zh": first["table_zh"],
         "x-table": first["table"],
         "x-domain": first["domain"],
-        "x-grain": {"key": first["grain_key"].split(" "), "en": first["grain_en"], "zh": first["grain_zh"]},
+        "x-grain": {
+            "name": GRAINS[first["table"]],
+            "key": first["grain_key"].split(" "),
+            "en": first["grain_en"],
+            "zh": first["grain_zh"],
+        },
+        "x-derived": DERIVED[first["table"]].split(" "),
         "type": "object",
         "required": [f["field"] for f in fields],
         "properties": {f["field"]: property_of(f) for f in fields},

@@ -106,10 +106,12 @@ def section(name, fields, schema):
     head = "".join(f"<th scope=\"col\">{en} {zh}</th>" for en, zh in heads)
     body = "\n".join(row(field, schema["properties"][field["field"]]) for field in fields)
     key = " + ".join(f"<code>{text(k)}</code>" for k in first["grain_key"].split(" "))
+    derived = " ".join(f"<code>{text(feature)}</code>" for feature in schema["x-derived"])
     return f"""<section id="{name}">
 <h2>{text(first['table_en'])} <span lang="zh-Hans">{text(first['table_zh'])}</span> <code>{name}</code></h2>
 <p>{text(domain[0])} {text(domain[1])} · {text(first['grain_en'])} <span lang="zh-Hans">{text(first['grain_zh'])}</span></p>
 <p>key 主键 {key}</p>
+<p>derived features, one row an enterprise 衍生特征（每企业一行）{derived}</p>
 <div class="wide"><table><thead><tr>{head}</tr></thead><tbody>
 {body}
 </tbody></table></div>
