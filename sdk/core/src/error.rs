@@ -150,6 +150,8 @@ codes! {
     TooFewParticipants = 3011, "TOO_FEW_PARTICIPANTS", Never, Session;
     /// The survivors of two rounds differ by one party.
     RosterDifference = 3012, "ROSTER_DIFFERENCE", Never, Job;
+    /// The keys that this party may have evaluated in the dataset's epoch are used up.
+    EvaluationsSpent = 3013, "EVALUATIONS_SPENT", Never, Session;
     /// The call does not fit the state of the session or job.
     WrongState = 4001, "WRONG_STATE", Never, Call;
     /// No such session here.

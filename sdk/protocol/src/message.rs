@@ -38,6 +38,18 @@ kinds! {
     AlignTags = 0x0103, "ALIGN_TAGS";
     /// Rows of the job.
     AlignRows = 0x0104, "ALIGN_ROWS";
+    /// How far the evaluation of a new epoch's keys is.
+    OprfWait = 0x0111, "OPRF_WAIT";
+    /// The epoch of the collaborator's set.
+    OprfEpoch = 0x0112, "OPRF_EPOCH";
+    /// Number of keys to be evaluated.
+    OprfSize = 0x0113, "OPRF_SIZE";
+    /// A batch of the set.
+    OprfSet = 0x0114, "OPRF_SET";
+    /// A batch of blinded keys.
+    OprfBlinded = 0x0115, "OPRF_BLINDED";
+    /// The evaluations of a batch.
+    OprfEvaluated = 0x0116, "OPRF_EVALUATED";
     /// A party's number of columns.
     TrainShape = 0x0201, "TRAIN_SHAPE";
     /// The job's fixed numbers.

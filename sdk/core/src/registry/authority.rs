@@ -80,4 +80,11 @@ pub(super) const TEXTS: &[Row] = &[
         "Submit the job again with the participants that remain; or have every agreement permit roster-change.",
         "请用其余参与方重新提交作业；或在所有授权条目中允许 roster-change。",
     ),
+    (
+        Code::EvaluationsSpent,
+        "The keys that this party may have evaluated in the dataset's epoch are used up.",
+        "该参与方在数据集本密钥期内可求值的主键数已用完。",
+        "Ask the dataset's office for a larger evaluations in its [[allow]] entry, or for a new epoch: hefu dataset rotate NAME.",
+        "请向数据管理方申请调大 [[allow]] 条目的 evaluations，或开始新的密钥期：hefu dataset rotate NAME。",
+    ),
 ];
