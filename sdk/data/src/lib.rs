@@ -6,7 +6,9 @@ mod cell;
 pub mod check;
 pub mod dictionary;
 mod error;
+pub mod facts;
 mod key;
+mod project;
 mod read;
 pub mod schema;
 pub mod scores;
@@ -14,6 +16,8 @@ pub mod synth;
 
 pub use cell::parse_decimal;
 pub use error::Error;
+pub use facts::Facts;
 pub use key::{KeyFormat, is_test_row, normalise_key};
+pub use project::project;
 pub use read::{Column, Counts, Features, Layout, Table, read, read_file};
 pub use schema::Schema;

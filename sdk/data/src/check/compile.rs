@@ -44,6 +44,13 @@ impl RowSchema {
         compiler.table()
     }
 
+    /// Judges no cell of this column any more; that the column is there stays required. False where it is unknown.
+    pub fn leave(&mut self, column: &str) -> bool {
+        let all = Types { null: true, text: true, boolean: true, integer: true, number: true, nested: true };
+        let known = self.place_of(column).and_then(|at| self.columns.get_mut(at));
+        known.map(|known| *known = Column { name: column.to_owned(), types: all, ..Column::default() }).is_some()
+    }
+
     /// Names of the columns, in the schema's order.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|c| c.name.as_str())

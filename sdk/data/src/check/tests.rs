@@ -300,3 +300,15 @@ fn no_message_has_a_value() {
     assert_eq!((report.rows, report.invalid), (2, 2));
     assert!(!format!("{error} {error:?} {report:?}").contains("SECRET"));
 }
+
+#[test]
+fn a_column_that_is_left_is_required_and_not_judged() {
+    let text = r#"{"type":"object","required":["id"],"properties":{"id":{"type":"string","format":"uscc"},
+        "x":{"type":"number"}}}"#;
+    let mut schema = RowSchema::compile(text, "s").unwrap();
+    assert!(schema.leave("id") && !schema.leave("none"));
+    let report = |csv: &str| check(csv.as_bytes(), Encoding::Csv, &schema, "d", 5, |_| ());
+    assert_eq!(report("id,x\nwrong,1\n,2\n").unwrap().invalid, 0);
+    assert_eq!(report("id,x\nwrong,a\n").unwrap().invalid, 1);
+    assert!(matches!(report("x\n1\n"), Err(Error::MissingColumn(_))));
+}
