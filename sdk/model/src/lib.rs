@@ -12,6 +12,7 @@ mod error;
 pub mod logistic;
 pub mod metrics;
 pub mod optimiser;
+pub mod pooled;
 pub mod rules;
 mod standardise;
 mod symmetric;
