@@ -96,6 +96,7 @@ impl Dataset {
             label: self.label,
             key_format: self.key_format.as_str().to_owned(),
             missing: self.missing.as_str().to_owned(),
+            ..Default::default()
         }
     }
 }

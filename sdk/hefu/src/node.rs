@@ -115,7 +115,7 @@ impl Node {
     /// # Errors
     /// `Node`, such as `BAD_SIGNATURE`.
     pub async fn trust(&self, descriptor: Vec<u8>, alias: impl Into<String>) -> Result<Party> {
-        let request = control::TrustPartyRequest { descriptor, alias: alias.into() };
+        let request = control::TrustPartyRequest { descriptor, alias: alias.into(), rename: false };
         let party = self.node_service().trust_party(request).await?.into_inner().party;
         party.map(Party::from).ok_or_else(incomplete)
     }

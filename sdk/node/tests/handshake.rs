@@ -166,7 +166,7 @@ async fn another_member_at_the_dialled_address_is_refused() {
     let rest = format!("endpoint = \"https://{}\"", power.node.interconnect());
     let (_folder, config) = prepare("tax", &rest);
     let descriptor = std::fs::read(config.files.state.join("party.json")).unwrap();
-    let request = hefu_proto::control::TrustPartyRequest { descriptor, alias: "tax".into() };
+    let request = hefu_proto::control::TrustPartyRequest { descriptor, alias: "tax".into(), rename: false };
     bank.control.nodes.trust_party(request).await.unwrap();
     assert_eq!(failure(&mut bank).await, (Some(Code::UntrustedCertificate), party_id("tax").to_string()));
 }

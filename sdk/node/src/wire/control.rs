@@ -46,6 +46,7 @@ fn dataset(record: DatasetRecord) -> proto::Dataset {
         key: record.key,
         label: record.label.unwrap_or_default(),
         schema: record.schema,
+        ..Default::default()
     }
 }
 
@@ -77,6 +78,7 @@ fn job(record: JobRecord) -> proto::Job {
         error: record.error.map(error),
         bytes_sent: record.bytes_sent,
         model: record.model.map(|model| model.to_string()).unwrap_or_default(),
+        ..Default::default()
     }
 }
 
@@ -144,6 +146,45 @@ impl DatasetService for Control {
         respond(
             records.map(|records| proto::ListDatasetsResponse { datasets: records.into_iter().map(dataset).collect() }),
         )
+    }
+
+    async fn get_dataset(
+        &self,
+        _: Request<proto::GetDatasetRequest>,
+    ) -> Result<Response<proto::GetDatasetResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn unpublish_dataset(
+        &self,
+        _: Request<proto::UnpublishDatasetRequest>,
+    ) -> Result<Response<proto::UnpublishDatasetResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn get_usage(&self, _: Request<proto::GetUsageRequest>) -> Result<Response<proto::GetUsageResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn list_approvals(
+        &self,
+        _: Request<proto::ListApprovalsRequest>,
+    ) -> Result<Response<proto::ListApprovalsResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn approve_use(
+        &self,
+        _: Request<proto::ApproveUseRequest>,
+    ) -> Result<Response<proto::ApproveUseResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn revoke_use(
+        &self,
+        _: Request<proto::RevokeUseRequest>,
+    ) -> Result<Response<proto::RevokeUseResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 }
 

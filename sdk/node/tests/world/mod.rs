@@ -150,7 +150,7 @@ impl Control {
     }
 
     pub async fn trust(&mut self, descriptor: &[u8], alias: &str) {
-        let request = proto::TrustPartyRequest { descriptor: descriptor.to_vec(), alias: alias.into() };
+        let request = proto::TrustPartyRequest { descriptor: descriptor.to_vec(), alias: alias.into(), rename: false };
         self.nodes.trust_party(request).await.unwrap();
     }
 
@@ -170,6 +170,7 @@ impl Control {
             label: label.into(),
             key_format: "text".into(),
             missing: "error".into(),
+            ..Default::default()
         };
         self.datasets.publish_dataset(request).await.map(|r| r.into_inner().dataset.unwrap())
     }
@@ -222,7 +223,7 @@ pub async fn introduce(parties: &mut [Party]) {
         for j in 0..parties.len() {
             if i != j {
                 let (descriptor, alias) = (parties[j].node.descriptor().to_vec(), parties[j].alias.clone());
-                let request = proto::TrustPartyRequest { descriptor, alias };
+                let request = proto::TrustPartyRequest { descriptor, alias, rename: false };
                 parties[i].control.nodes.trust_party(request).await.unwrap();
             }
         }

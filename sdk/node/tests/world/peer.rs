@@ -160,7 +160,11 @@ impl Peer {
 
     /// Makes a node trust this peer.
     pub async fn introduce(&self, to: &mut Party, alias: &str) {
-        let request = hefu_proto::control::TrustPartyRequest { descriptor: self.descriptor(), alias: alias.into() };
+        let request = hefu_proto::control::TrustPartyRequest {
+            descriptor: self.descriptor(),
+            alias: alias.into(),
+            rename: false,
+        };
         to.control.nodes.trust_party(request).await.unwrap();
     }
 
