@@ -4,8 +4,8 @@ use crate::logistic::log_odds;
 use crate::symmetric::{Symmetric, dot};
 use crate::{Error, Scale};
 
-/// A step at most this long in every coordinate is the last one: Newton's method then errs by about its square.
-const LAST_STEP: f64 = 1e-7;
+/// Where the next step is at most this long in every coordinate, the point is the model.
+const LAST_STEP: f64 = 1e-8;
 /// How often one step may be halved.
 const HALVINGS: u32 = 30;
 
@@ -95,11 +95,13 @@ impl Newton {
             }
         }
         let step = self.step(sums);
+        if step.iter().all(|s| s.abs() <= LAST_STEP) {
+            return Ok(Progress::Done);
+        }
         let next: Vec<f64> = self.point.iter().zip(&step).map(|(b, s)| b + s).collect();
-        let longest = step.iter().fold(0.0f64, |m, s| m.max(s.abs()));
         self.halvings = 0;
         self.from = Some((std::mem::replace(&mut self.point, next), objective, step));
-        Ok(if longest <= LAST_STEP { Progress::Done } else { Progress::Next })
+        Ok(Progress::Next)
     }
 
     /// (gram + λI')⁻¹·(gradient − λI'·β).
