@@ -1,0 +1,53 @@
+//! Aggregation (spec/aggregate.md): participants add what their samples teach; the coordinator learns the sum.
+//!
+//! Everything here is pure: keys, seeds, history and the passing of time are arguments. One round is one session.
+//!
+//! # Before the round
+//!
+//! ```text
+//! Plan                                   the offer's plan (section 2); `Offer<Plan>` in session/
+//!   Plan::new(Method, Statistic, round, participants, tensors) → Plan, with threshold; change its public members
+//!   session::open_any_offer(envelope, key)    → AnyOffer::{Joint(Offer), Aggregate(Box<Offer<aggregate::Plan>>)}
+//!   session::check_offer(&offer, own, peer)   → Acceptance      either kind; AGG-1 to AGG-3, AGG-6, AGG-9, AGG-24 in part
+//!   session::seal_offer, seal_confirm, check_confirm             either kind; `mask` in OfferedParty and Confirm
+//!   session::transcript(offer, confirms)      an absent party's confirm is the empty string
+//!   session::Keys::derive_present(…, &[Option<[u8; 32]>])        the keys where some are absent
+//!   check_confirms(own offer digest, confirms) AGG-5
+//! MaskKey::new(&Seed) → MaskKey; .public() → [u8; 32]            section 2: the second key, fresh for the session
+//! check_round(last confirmed round, round)                       AGG-4; the node persists the number
+//! check_label(plan, own label definition text)                   AGG-7
+//! Method: trait; METHODS: registry; method("aggregate-sum-1") → Option<&'static dyn Method>
+//! Statistic::{Moments, Deviations, Newton, Histogram, Update, Vector}: .is_exact(), .is_of_rows(), parameters(&Plan)
+//! ```
+//!
+//! # The round
+//!
+//! ```text
+//! Member { party, signing_key: [u8; 32], mask: Option<[u8; 32]> }  by rank, from trusted descriptors and confirms;
+//!                                        mask: none where a rank is absent or does not participate
+//! Roster::new(Plan, Arc<Keys>, Vec<Member>) → Result<Roster>     AGG-1, AGG-3, AGG-8, AGG-16 (U0), AGG-23
+//! Own { mask: MaskKey, signing: Arc<SigningKey>, seed: Seed }      the own secrets of a participant
+//! History { rounds: Vec<PastRound>, permits_change: bool }         AGG-25, AGG-26; the node persists PastRound
+//!
+//! Participant::new(Arc<Roster>, Own, History): Machine<Output = Joined>
+//!   PARAMETERS, ROSTER in; SHARES out
+//! Joined.parameters() → &[Vec<f64>]      of the plan's statistic, in the order of Statistic::parameters
+//! Joined.contribute(Contribution) → Result<Contributor>            NOT_FINITE, BEYOND_CLIP: the part ends (AGG-10)
+//!   Contribution { values: Vec<Values>, weight: f64 }; Values::{Real(Vec<f64>), Count(Vec<u64>)} in the plan's order
+//! Contributor: Machine<Output = Contributed>
+//!   SHARED in, MASKED_SUM out; SURVIVORS in, AGREED out; AGREEMENT in, UNMASK out; SUM in, where the plan's result is all
+//! Contributed { survivors, past: Option<PastRound>, sum: Option<Sums> }; .refuse(from, &message) → Error: what to say
+//!   when anything but the session's end comes afterwards (AGG-18)
+//!
+//! Coordinator::new(Arc<Roster>, parameters: &[Vec<f64>], signatures: Vec<Option<[u8; 64]>>, Option<Own>, History)
+//!   → Result<Coordinator>                signatures: the transcript signatures that came, by rank
+//! coordinator.step(Event) → Result<Moved>       Event::{Start, Message(Rank, Message), Lost(Rank), Values(Contribution)}
+//!   Moved { send: Vec<Outgoing>, blamed: Vec<(Rank, Error)>, next: Moving::{Await(Coordinator), Done(Outcome)} }
+//! coordinator.awaited() → Vec<Rank>      whose message the step waits for: report Lost for each at the step's deadline
+//! coordinator.step_name() → Waiting      which step; a deadline starts anew when it changes
+//! Outcome { sums: Sums, survivors: Vec<Rank>, lost: Vec<Rank>, blamed: Vec<(Rank, Error)>, past: PastRound }
+//! Sums: by tensor in the plan's order; .reals(), .tensors()
+//! ```
+//!
+//! A participant that the coordinator blames counts as lost; the round goes on while the threshold holds. Rank 0's own
+//! values come by `Event::Values`, at any time after `Start`; its own failure is `Event::Lost(Rank(0))`.
