@@ -8,6 +8,10 @@ pub mod group;
 pub mod keys;
 pub mod message;
 pub mod party;
+pub mod rlwe;
+pub mod rlwe_scheme;
+pub mod vlr;
+pub mod vlr_block;
 
 use sha2::{Digest, Sha256};
 

@@ -8,3 +8,4 @@ mod harness;
 mod null;
 mod reference;
 mod vectors;
+mod vectors_rlwe;

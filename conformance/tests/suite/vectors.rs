@@ -7,7 +7,7 @@ use hefu_conformance::wire::{dsse, group, h, keys, message, party};
 use serde_json::Value;
 
 /// All cases of a kind.
-fn cases(kind: &str) -> Vec<(String, Value)> {
+pub fn cases(kind: &str) -> Vec<(String, Value)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors").join(kind);
     let mut out = Vec::new();
     for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
@@ -19,11 +19,11 @@ fn cases(kind: &str) -> Vec<(String, Value)> {
     out
 }
 
-fn bytes(value: &Value) -> Vec<u8> {
+pub fn bytes(value: &Value) -> Vec<u8> {
     hex::decode(value.as_str().unwrap()).unwrap()
 }
 
-fn fixed<const N: usize>(value: &Value) -> [u8; N] {
+pub fn fixed<const N: usize>(value: &Value) -> [u8; N] {
     bytes(value).try_into().unwrap()
 }
 
