@@ -9,13 +9,14 @@ CODES = {e["name"]: e["code"] for e in json.loads((REGISTRY / "errors.json").rea
 class Refusal(Exception):
     """What a receiver answers instead of going on."""
 
-    def __init__(self, name, clause):
+    def __init__(self, name, clause, party=None):
         if name not in CODES:
             raise KeyError(name)
         super().__init__(f"{name} ({clause})")
-        self.name, self.code, self.clause = name, CODES[name], clause
+        self.name, self.code, self.clause, self.party = name, CODES[name], clause, party
 
 
-def refuse_if(condition, name, clause):
+def refuse_if(condition, name, clause, party=None):
+    """`party` is the rank that the refusal names, where the text names one."""
     if condition:
-        raise Refusal(name, clause)
+        raise Refusal(name, clause, party)

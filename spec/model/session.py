@@ -20,9 +20,15 @@ STAGES = (["align"], ["align", "train", "evaluate"], ["align", "score"])
 JOINS = ("inner", "left")
 MISSING = ("error", "mean")
 SPLITS = ("sha256-mod10-3", "none")
-PREFERENCE = json.loads((REGISTRY / "suites.json").read_text())["preference"]
-ALGORITHMS = [a["name"] for a in json.loads((REGISTRY / "algorithms.json").read_text())["algorithms"]
-              if a["status"] == "active" and a["kind"] in ("train", "score")]
+
+
+def registry(name):
+    return json.loads((REGISTRY / f"{name}.json").read_text())
+
+
+PREFERENCE = registry("suites")["preference"]
+ALGORITHMS = [a["name"] for a in registry("algorithms")["algorithms"]
+              if a["status"] == "active" and a["kind"] in ("train", "score") and a["spec"] != "pooled.md"]
 
 # Section 5: stages and uses.
 ALIGN, TRAIN, EVALUATE, SCORE = 1, 2, 3, 4
@@ -65,10 +71,14 @@ def check_descriptor(envelope):
     return document
 
 
-def check_offer(envelope, tls_party, tls_party_key, own_party, own_versions, own_suites):
-    """A collaborator's checks before it looks at its own configuration: (rank, version, suite)."""
-    payload = open_document(envelope, OFFER, tls_party_key)
-    offer = parse_object(payload, "CONV-10")
+def read_signed(envelope, type_, key):
+    """The document in an envelope that `key` signed."""
+    return parse_object(open_document(envelope, type_, key), "CONV-10")
+
+
+def check_offer_head(envelope, tls_party, tls_party_key, own_party, own_versions, own_suites):
+    """What a collaborator checks of any offer but the plan: (offer, rank, version, suite)."""
+    offer = read_signed(envelope, OFFER, tls_party_key)
     check_critical(offer, OFFER_MEMBERS)
     require(offer, (("versions", list), ("suites", list), ("session", str), ("parties", list),
                     ("outputs", list), ("plan", dict), ("limits", dict), ("extensions", list)),
@@ -80,13 +90,19 @@ def check_offer(envelope, tls_party, tls_party_key, own_party, own_versions, own
     refuse_if(parties[1:].count(own_party) != 1, "WRONG_PARTY", "SESS-3")
     version, suite = select(offer["versions"], offer["suites"], own_versions, own_suites)
     refuse_if(any(e["critical"] for e in offer["extensions"]), "UNKNOWN_CRITICAL", "SESS-10")
+    return offer, parties.index(own_party, 1), version, suite
+
+
+def check_offer(*given):
+    """A collaborator's checks of a vertical job's offer, up to its own configuration: (rank, version, suite)."""
+    offer, rank, version, suite = check_offer_head(*given)
     plan = offer["plan"]
     refuse_if(plan["stages"] not in STAGES, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["algorithm"] not in ALGORITHMS, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["join"] not in JOINS, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["missing"] not in MISSING, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["split"] not in SPLITS, "UNSUPPORTED_PLAN", "SESS-11")
-    return parties.index(own_party, 1), version, suite
+    return rank, version, suite
 
 
 def check_confirm(envelope, key, offer_envelope, peer_lists=None):
@@ -115,6 +131,7 @@ def payload_of(envelope):
 # Section 5: transcript and keys.
 
 def transcript(offer_envelope, confirm_envelopes):
+    """An absent rank's confirm is the empty string (aggregate.md, section 2)."""
     return H(b"hefu/1 transcript", lp(offer_envelope), *(lp(c) for c in confirm_envelopes))
 
 
