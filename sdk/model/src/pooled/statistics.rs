@@ -88,6 +88,21 @@ pub fn newton(x: &Columns, labels: &[u8], coefficients: &[f64], intercept: f64) 
     Ok(NewtonSums { gram, gradient, loss: rows.iter().map(|r| r[2]).sum() })
 }
 
+/// Σ (y − p)·z_i alone, the intercept's last: the gradient of the log likelihood.
+pub(super) fn residual_sums(
+    x: &Columns,
+    labels: &[u8],
+    coefficients: &[f64],
+    intercept: f64,
+) -> Result<Vec<f64>, Error> {
+    Error::same_length(labels.len(), x.rows())?;
+    Error::same_length(coefficients.len(), x.count())?;
+    let scores = predictor(x, coefficients);
+    let residual = |(s, y): (&f64, &u8)| f64::from(*y) - sigmoid(s + intercept);
+    let residuals: Vec<f64> = scores.iter().zip(labels).map(residual).collect();
+    Ok(x.iter().map(|column| dot(column, &residuals)).chain([residuals.iter().sum()]).collect())
+}
+
 /// `histogram`: rows of each class in buckets of equal width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
