@@ -119,7 +119,7 @@ impl Trainer for Descent {
         let from: Vec<f64> = start.iter().chain(intercept).copied().collect();
         let mut point = from.clone();
         // The curvature of standardised columns is at most (d + 1)/4.
-        let step = STEP.min(4.0 / (d + 1) as f64) / f64::from(task.round + 1).sqrt();
+        let step = STEP.min(1.0 / ((d + 1) as f64 / 4.0 + task.proximal)) / f64::from(task.round + 1).sqrt();
         for _ in 0..task.epochs {
             for first in (0..rows).step_by(BATCH) {
                 let batch = first..(first + BATCH).min(rows);
