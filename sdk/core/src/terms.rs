@@ -67,6 +67,15 @@ words!(
     }
 );
 words!(
+    /// How rows are matched.
+    Alignment {
+        /// Both sides blind all their keys (spec/align.md).
+        Ecdh = "ecdh",
+        /// Collaborators publish their evaluated keys once per epoch (spec/oprf.md).
+        Oprf = "oprf",
+    }
+);
+words!(
     /// What an empty feature cell means.
     Missing {
         /// An error.
@@ -95,8 +104,71 @@ words!(
         Evaluate = "evaluate",
         /// Scores of a scoring job.
         Score = "score",
+        /// One sum over many participants.
+        Aggregate = "aggregate",
     }
 );
+
+words!(
+    /// What an aggregation sums (registry `statistics.json`).
+    Statistic {
+        /// Counts and sums of the columns.
+        Moments = "moments",
+        /// Sums of squared deviations of the columns.
+        Deviations = "deviations",
+        /// Gram matrix, gradient and loss of a logistic regression at one point.
+        Newton = "newton",
+        /// Good and bad rows by column and bucket.
+        Histogram = "histogram",
+        /// A trainer's model, weighted.
+        Update = "update",
+        /// A vector that the participant stores.
+        Vector = "vector",
+    }
+);
+words!(
+    /// Whether rank 0 of an aggregation contributes (spec/aggregate.md, section 2).
+    CoordinatorRole {
+        /// It contributes too.
+        Participant = "participant",
+        /// It only coordinates.
+        Only = "only",
+    }
+);
+words!(
+    /// Who is sent the sum of an aggregation.
+    SumTo {
+        /// Nobody but the coordinator, who makes it.
+        Coordinator = "coordinator",
+        /// Every participant.
+        All = "all",
+    }
+);
+words!(
+    /// How a tensor's values become elements of a sum (spec/aggregate.md, section 3).
+    ValueCodec {
+        /// Reals at a scale that follows from the clip and the number of participants.
+        Fixed = "fixed",
+        /// Reals at scale 2^40, up to 2^60.
+        Wide = "wide",
+        /// Integers from 0.
+        Count = "count",
+        /// Reals in the clear (`aggregate-mean-1`).
+        Float = "float",
+    }
+);
+
+impl Statistic {
+    /// Whether two of its sums over rosters that differ by one party give that party away (spec/aggregate.md, section 8).
+    pub fn is_exact(self) -> bool {
+        self.is_of_rows()
+    }
+
+    /// Whether it is made of rows of a dataset.
+    pub fn is_of_rows(self) -> bool {
+        !matches!(self, Statistic::Update | Statistic::Vector)
+    }
+}
 
 impl Stage {
     /// The stage number of frames and mask labels (spec/session.md, section 5).
@@ -106,6 +178,7 @@ impl Stage {
             Stage::Train => 2,
             Stage::Evaluate => 3,
             Stage::Score => 4,
+            Stage::Aggregate => 5,
         }
     }
 }

@@ -18,24 +18,60 @@ pub enum Codec {
     Fixed(u8),
     /// Codec 3: unsigned 32-bit integers.
     U32,
+    /// Codec 4: ring elements of reals up to 2^clip, at this scale (spec/aggregate.md, section 3).
+    SumFixed {
+        /// f.
+        scale: u8,
+        /// c.
+        clip: u8,
+    },
+    /// Codec 5: two ring elements a value, low limb first.
+    SumWide {
+        /// 40 in every plan.
+        scale: u8,
+        /// c.
+        clip: u8,
+    },
+    /// Codec 6: ring elements of integers from 0 up to 2^clip.
+    SumCount {
+        /// c.
+        clip: u8,
+    },
 }
 
 impl Codec {
-    /// Number and scale.
-    fn head(self) -> (u8, u8) {
+    /// Number, scale and, in codecs 4 to 6, clip.
+    fn head(self) -> (u8, u8, Option<u8>) {
         match self {
-            Codec::F64 => (1, 0),
-            Codec::Fixed(scale) => (2, scale),
-            Codec::U32 => (3, 0),
+            Codec::F64 => (1, 0, None),
+            Codec::Fixed(scale) => (2, scale, None),
+            Codec::U32 => (3, 0, None),
+            Codec::SumFixed { scale, clip } => (4, scale, Some(clip)),
+            Codec::SumWide { scale, clip } => (5, scale, Some(clip)),
+            Codec::SumCount { clip } => (6, 0, Some(clip)),
         }
     }
 
-    fn from_head(number: u8, scale: u8) -> Option<Codec> {
-        match (number, scale) {
-            (1, 0) => Some(Codec::F64),
-            (2, scale) => Some(Codec::Fixed(scale)),
-            (3, 0) => Some(Codec::U32),
-            _ => None,
+    fn read(reader: &mut Reader<'_>, rank: Rank) -> Result<Codec, Error> {
+        let (number, scale) = (reader.u8().blame(rank)?, reader.u8().blame(rank)?);
+        let mut clip = || reader.u8().blame(rank);
+        Ok(match (number, scale) {
+            (1, 0) => Codec::F64,
+            (2, scale) => Codec::Fixed(scale),
+            (3, 0) => Codec::U32,
+            (4, scale) => Codec::SumFixed { scale, clip: clip()? },
+            (5, scale) => Codec::SumWide { scale, clip: clip()? },
+            (6, 0) => Codec::SumCount { clip: clip()? },
+            _ => return Err(ill_formed(rank)),
+        })
+    }
+
+    /// Bytes of an element.
+    fn width(self) -> usize {
+        match self {
+            Codec::U32 => 4,
+            Codec::SumWide { .. } => 16,
+            _ => 8,
         }
     }
 }
@@ -67,27 +103,56 @@ pub enum Elements {
     Fixed(Vec<u64>),
     /// Codec 3.
     U32(Vec<u32>),
+    /// Codecs 4 to 6: elements of the ring modulo 2^64; in codec 5 two for each element of the shape.
+    Ring(Vec<u64>),
+}
+
+/// Elements to be written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Borrowed<'a> {
+    F64(&'a [f64]),
+    /// Codec 2, and the ring elements of 4 to 6.
+    U64(&'a [u64]),
+    U32(&'a [u32]),
+}
+
+impl Elements {
+    fn borrowed(&self) -> Borrowed<'_> {
+        match self {
+            Elements::F64(values) => Borrowed::F64(values),
+            Elements::Fixed(values) | Elements::Ring(values) => Borrowed::U64(values),
+            Elements::U32(values) => Borrowed::U32(values),
+        }
+    }
 }
 
 /// Encodes tensors of one round; elements are as many as their form says, and of its codec.
 pub fn encode(round: u32, tensors: &[(Form<'_>, Elements)]) -> Vec<u8> {
+    encode_borrowed(round, &tensors.iter().map(|(form, elements)| (*form, elements.borrowed())).collect::<Vec<_>>())
+}
+
+pub(crate) fn encode_borrowed(round: u32, tensors: &[(Form<'_>, Borrowed<'_>)]) -> Vec<u8> {
     let count = u16::try_from(tensors.len()).unwrap_or(u16::MAX);
-    let mut writer = Writer::new().bytes(MAGIC).u32(round).u16(count);
+    let bytes = tensors.iter().map(|(form, _)| 128 + elements(form.shape).saturating_mul(form.codec.width() as u64));
+    let capacity = bytes.fold(DIGEST_BYTES as u64 + 16, u64::saturating_add);
+    let mut writer = Writer::with_capacity(usize::try_from(capacity).unwrap_or(0));
+    writer = writer.bytes(MAGIC).u32(round).u16(count);
     for (form, elements) in tensors {
-        let (codec, scale) = form.codec.head();
+        let (codec, scale, clip) = form.codec.head();
         let (name, rank) = (form.name.as_bytes(), form.shape.len());
         writer = writer.u8(u8::try_from(name.len()).unwrap_or(u8::MAX)).bytes(name).u8(codec).u8(scale);
-        writer = writer.u8(u8::try_from(rank).unwrap_or(u8::MAX));
+        writer = clip.into_iter().fold(writer, Writer::u8).u8(u8::try_from(rank).unwrap_or(u8::MAX));
         writer = form.shape.iter().fold(writer, |w, dimension| w.u32(*dimension));
         writer = match elements {
-            Elements::F64(values) => values.iter().fold(writer, |w, v| w.f64(*v)),
-            Elements::Fixed(values) => writer.u64s_le(values),
-            Elements::U32(values) => values.iter().fold(writer, |w, v| w.u32(*v)),
+            Borrowed::F64(values) => values.iter().fold(writer, |w, v| w.f64(*v)),
+            Borrowed::U64(values) => writer.u64s_le(values),
+            Borrowed::U32(values) => values.iter().fold(writer, |w, v| w.u32(*v)),
         };
     }
-    let bytes = writer.finish();
+    let mut bytes = writer.finish();
     let digest = sha256(&[&bytes]);
-    Writer::with_capacity(bytes.len() + DIGEST_BYTES).bytes(&bytes).bytes(&digest).finish()
+    bytes.extend_from_slice(&digest);
+    bytes
 }
 
 /// Decodes the envelope of `round` from `rank`: the elements of the tensors that `expected` lists, in its order.
@@ -138,8 +203,11 @@ fn read_form<'a>(reader: &mut Reader<'a>, rank: Rank) -> Result<(&'a [u8], Codec
     if name.is_empty() || name.len() > 64 || !name.iter().all(allowed) {
         return Err(ill_formed(rank));
     }
-    let (number, scale, dimensions) = (reader.u8().blame(rank)?, reader.u8().blame(rank)?, reader.u8().blame(rank)?);
-    let codec = Codec::from_head(number, scale).filter(|_| dimensions <= 4).ok_or(ill_formed(rank))?;
+    let codec = Codec::read(reader, rank)?;
+    let dimensions = reader.u8().blame(rank)?;
+    if dimensions > 4 {
+        return Err(ill_formed(rank));
+    }
     let shape = (0..dimensions).map(|_| reader.u32().blame(rank)).collect::<Result<Vec<u32>, _>>()?;
     if elements(&shape) > MAX_ELEMENTS {
         return Err(ill_formed(rank));
@@ -154,11 +222,14 @@ fn elements(shape: &[u32]) -> u64 {
 
 fn read_elements(reader: &mut Reader<'_>, rank: Rank, form: &Form<'_>) -> Result<Elements, Error> {
     let count = usize::try_from(elements(form.shape)).map_err(|_| ill_formed(rank))?;
-    let bytes = reader.bytes(count * if form.codec == Codec::U32 { 4 } else { 8 }).blame(rank)?;
+    let bytes = reader.bytes(count * form.codec.width()).blame(rank)?;
     let mut values = Reader::new(bytes);
     Ok(match form.codec {
         Codec::F64 => Elements::F64((0..count).map(|_| values.f64()).collect::<Result<_, _>>().blame(rank)?),
         Codec::Fixed(_) => Elements::Fixed(values.u64s_le().blame(rank)?),
+        Codec::SumFixed { .. } | Codec::SumWide { .. } | Codec::SumCount { .. } => {
+            Elements::Ring(values.u64s_le().blame(rank)?)
+        }
         Codec::U32 => Elements::U32((0..count).map(|_| values.u32()).collect::<Result<_, _>>().blame(rank)?),
     })
 }
@@ -167,14 +238,18 @@ fn read_elements(reader: &mut Reader<'_>, rank: Rank, form: &Form<'_>) -> Result
 mod tests {
     use super::*;
 
-    const FORMS: [Form<'static>; 3] = [
+    const FORMS: [Form<'static>; 6] = [
         Form { name: "points", codec: Codec::F64, shape: &[2] },
         Form { name: "gram", codec: Codec::Fixed(50), shape: &[1] },
         Form { name: "flags", codec: Codec::U32, shape: &[0] },
+        Form { name: "weights", codec: Codec::SumFixed { scale: 38, clip: 20 }, shape: &[] },
+        Form { name: "gradient", codec: Codec::SumWide { scale: 40, clip: 60 }, shape: &[1, 2] },
+        Form { name: "rows", codec: Codec::SumCount { clip: 40 }, shape: &[1] },
     ];
 
     fn sample() -> Vec<Elements> {
-        vec![Elements::F64(vec![0.5, -1.0]), Elements::Fixed(vec![u64::MAX]), Elements::U32(vec![])]
+        vec![Elements::F64(vec![0.5, -1.0]), Elements::Fixed(vec![u64::MAX]), Elements::U32(vec![]), Elements::Ring(vec![7]),
+            Elements::Ring(vec![1, 2, 3, 4]), Elements::Ring(vec![5])]
     }
 
     fn sealed(body: &[u8]) -> Vec<u8> {
@@ -202,5 +277,32 @@ mod tests {
         assert_eq!(code(&sealed(&round[..bytes.len() - 32]), 3), Code::StaleRound);
         assert_eq!(code(&bytes[..20], 3), Code::MalformedMessage);
         assert_eq!(code(&sealed(MAGIC), 3), Code::MalformedMessage);
+    }
+
+    /// Golden bytes: magic, round, count; then name, codec, scale, clip, rank, dimensions and ring elements; digest.
+    #[test]
+    fn golden_bytes_of_a_sum() {
+        let form = Form::new("g", Codec::SumWide { scale: 40, clip: 60 }, &[1]);
+        let bytes = encode(2, &[(form, Elements::Ring(vec![0x0102, u64::MAX]))]);
+        let body = "48504531000000020001016705283c01000000010201000000000000ffffffffffffffff";
+        assert_eq!(hex::encode(&bytes[..bytes.len() - 32]), body);
+        assert_eq!(bytes[bytes.len() - 32..], sha256(&[&bytes[..bytes.len() - 32]]));
+    }
+
+    /// Another clip or scale than the plan's is another tensor.
+    // clause: ENV-2, ENV-3, AGG-11
+    #[test]
+    fn a_clip_is_part_of_the_form() {
+        let shape: &[u32] = &[1];
+        let of = |codec| encode(0, &[(Form::new("x", codec, shape), Elements::Ring(vec![1]))]);
+        let wanted = Form::new("x", Codec::SumFixed { scale: 30, clip: 10 }, shape);
+        let code = |bytes: &[u8]| decode(bytes, 0, Rank(1), &[wanted]).map_err(|e| e.code());
+        assert_eq!(code(&of(Codec::SumFixed { scale: 30, clip: 10 })), Ok(vec![Elements::Ring(vec![1])]));
+        assert_eq!(code(&of(Codec::SumFixed { scale: 30, clip: 11 })), Err(Code::ShapeMismatch));
+        assert_eq!(code(&of(Codec::SumFixed { scale: 31, clip: 10 })), Err(Code::ShapeMismatch));
+        assert_eq!(code(&of(Codec::SumCount { clip: 10 })), Err(Code::ShapeMismatch));
+        let mut scaled = of(Codec::SumCount { clip: 10 });
+        scaled[13] = 1;
+        assert_eq!(code(&sealed(&scaled[..scaled.len() - 32])), Err(Code::MalformedMessage));
     }
 }

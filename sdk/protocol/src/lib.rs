@@ -1,7 +1,8 @@
-//! The protocol as pure state machines: session, alignment, training, scoring.
+//! The protocol as pure state machines: session, alignment, training, scoring, aggregation.
 //!
 //! No clock, file, socket or system randomness: a [`Machine`] consumes a state and a message and answers the next state
 //! and what to send. The documents are in `spec/`; each module names its own.
+pub mod aggregate;
 pub mod align;
 #[cfg(test)]
 #[path = "../../core/tests/vectors/case.rs"]
@@ -14,6 +15,7 @@ mod error;
 pub mod frame;
 mod mask;
 mod message;
+pub mod oprf;
 #[cfg(test)]
 #[path = "../../crypto/tests/vectors/recipe.rs"]
 mod recipe;

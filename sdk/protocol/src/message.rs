@@ -82,6 +82,28 @@ kinds! {
     TrainDone = 0x020f, "TRAIN_DONE";
     /// A batch of masked scores.
     ScorePart = 0x0301, "SCORE_PART";
+    /// What a statistic needs.
+    Parameters = 0x0401, "PARAMETERS";
+    /// Signatures over the transcript.
+    Roster = 0x0402, "ROSTER";
+    /// A participant's sealed shares.
+    Shares = 0x0403, "SHARES";
+    /// The shares for a participant.
+    Shared = 0x0404, "SHARED";
+    /// Masked values.
+    MaskedSum = 0x0405, "MASKED_SUM";
+    /// Whose masked values came.
+    Survivors = 0x0406, "SURVIVORS";
+    /// A signature over the survivors.
+    Agreed = 0x0407, "AGREED";
+    /// The participants' signatures over the survivors.
+    Agreement = 0x0408, "AGREEMENT";
+    /// One share of each secret that the sum needs.
+    Unmask = 0x0409, "UNMASK";
+    /// The sums.
+    Sum = 0x040a, "SUM";
+    /// A weight and values in the clear.
+    Plain = 0x040b, "PLAIN";
 }
 
 impl Kind {
@@ -96,7 +118,7 @@ impl Kind {
 pub struct Message {
     /// Its type.
     pub kind: Kind,
-    /// Stage number: 1 align, 2 train, 3 evaluate, 4 score.
+    /// Stage number: 1 align, 2 train, 3 evaluate, 4 score, 5 aggregate.
     pub stage: u32,
     /// Round within the stage.
     pub round: u32,

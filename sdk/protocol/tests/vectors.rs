@@ -22,6 +22,7 @@ struct Tensor {
     name: String,
     codec: u8,
     scale: u8,
+    clip: Option<u8>,
     shape: Vec<u32>,
 }
 
@@ -36,9 +37,13 @@ struct Envelope {
 impl Tensor {
     fn form(&self) -> Form<'_> {
         // a format can expect no codec that does not exist
+        let (scale, clip) = (self.scale, self.clip.unwrap_or(0));
         let codec = match self.codec {
-            2 => Codec::Fixed(self.scale),
+            2 => Codec::Fixed(scale),
             3 => Codec::U32,
+            4 => Codec::SumFixed { scale, clip },
+            5 => Codec::SumWide { scale, clip },
+            6 => Codec::SumCount { clip },
             _ => Codec::F64,
         };
         Form { name: &self.name, codec, shape: &self.shape }
@@ -49,10 +54,15 @@ impl Tensor {
             Elements::F64(values) => values.iter().copied().map(double).collect(),
             Elements::Fixed(values) => decimals(values.iter().map(|v| v.cast_signed())),
             Elements::U32(values) => decimals(values),
+            Elements::Ring(values) => decimals(values),
         };
-        json!({
+        let mut tensor = json!({
             "name": self.name, "codec": self.codec, "scale": self.scale, "shape": self.shape, "elements": elements,
-        })
+        });
+        if let Some(clip) = self.clip {
+            tensor["clip"] = clip.into();
+        }
+        tensor
     }
 }
 

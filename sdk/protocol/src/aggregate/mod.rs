@@ -51,3 +51,13 @@
 //!
 //! A participant that the coordinator blames counts as lost; the round goes on while the threshold holds. Rank 0's own
 //! values come by `Event::Values`, at any time after `Start`; its own failure is `Event::Lost(Rank(0))`.
+mod method;
+mod plan;
+mod statistic;
+mod value;
+
+pub use method::{METHODS, Method, PlainMean, SecureHistogram, SecureSum, Secrecy, method};
+pub(crate) use plan::check_words;
+pub use plan::{MAX_PARTICIPANTS, MIN_PARTICIPANTS, Plan, Tensor, threshold};
+pub use statistic::tensors_of_rows;
+pub use value::{Contribution, Sums, Values};

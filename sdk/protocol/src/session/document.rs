@@ -1,6 +1,6 @@
 //! The JSON documents of a session. Unknown members are ignored (CONV-8).
-use hefu_core::{JobId, Join, Missing, ModelId, Output, PartyId, Purpose, SessionId, Split, Stage};
-use serde::{Deserialize, Serialize};
+use hefu_core::{Alignment, JobId, Join, Missing, ModelId, Output, PartyId, Purpose, SessionId, Split, Stage};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Payload type of a party descriptor.
 pub const PARTY_TYPE: &str = "application/vnd.hefu.party+json";
@@ -23,6 +23,8 @@ pub(super) const OFFER_MEMBERS: &[&str] = &[
     "limits",
     "extensions",
     "critical",
+    // of the plan
+    "alignment",
 ];
 pub(super) const CONFIRM_MEMBERS: &[&str] = &[
     "type",
@@ -36,6 +38,7 @@ pub(super) const CONFIRM_MEMBERS: &[&str] = &[
     "algorithm",
     "allow",
     "schema",
+    "mask",
     "critical",
 ];
 
@@ -58,9 +61,10 @@ pub struct Descriptor {
     pub endpoint: String,
 }
 
-/// The initiator's offer (spec/session.md, section 4).
+/// The initiator's offer (spec/session.md, section 4), with a plan of one of two kinds: [`Plan`], or
+/// [`aggregate::Plan`](crate::aggregate::Plan).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Offer {
+pub struct Offer<P = Plan> {
     /// `hefu/offer/1`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -82,7 +86,7 @@ pub struct Offer {
     /// What the initiator receives.
     pub outputs: Vec<Output>,
     /// What is to be done.
-    pub plan: Plan,
+    pub plan: P,
     /// Sizes.
     pub limits: SessionLimits,
     /// Extensions.
@@ -101,6 +105,9 @@ pub struct OfferedParty {
     /// X25519 public key, hex; of rank 0 only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ephemeral: Option<String>,
+    /// Mask key, hex: of rank 0 where it participates in an aggregation (spec/aggregate.md, section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hex32")]
+    pub mask: Option<[u8; 32]>,
     /// The dataset that it brings; ranks 1 and up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
@@ -112,7 +119,7 @@ pub struct OfferedParty {
     pub allow: Option<String>,
 }
 
-/// What a job does.
+/// What a job of alignment, training or scoring does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Stages in order: align; or align, train, evaluate; or align, score.
@@ -129,6 +136,9 @@ pub struct Plan {
     pub lambda: f64,
     /// Largest number of evaluations.
     pub max_evaluations: u32,
+    /// How rows are matched; ecdh where absent. With oprf the offer calls `alignment` critical.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<Alignment>,
     /// The model that training makes, or that scoring uses; none where the plan only aligns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelId>,
@@ -184,7 +194,26 @@ pub struct Confirm {
     /// Digest of the dataset's schema.
     #[serde(with = "hex::serde")]
     pub schema: [u8; 32],
+    /// Mask key of a participant in an aggregation (spec/aggregate.md, section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hex32")]
+    pub mask: Option<[u8; 32]>,
     /// Members that must be understood (CONV-8).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub critical: Vec<String>,
+}
+
+/// An optional key in hex.
+pub(crate) mod hex32 {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Hex(#[serde(with = "hex::serde")] [u8; 32]);
+
+    pub(crate) fn serialize<S: Serializer>(key: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
+        key.map(Hex).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
+        Ok(Option::<Hex>::deserialize(deserializer)?.map(|Hex(key)| key))
+    }
 }

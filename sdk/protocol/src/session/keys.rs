@@ -45,7 +45,7 @@ pub struct Keys {
     session: SessionId,
     own: Rank,
     transcript: [u8; 32],
-    /// `pair(own, j)` by rank; all zero at the own rank, never used.
+    /// `pair(own, j)` by rank; all zero at the own rank and at absent ones, never used.
     pairs: Vec<Zeroizing<[u8; 32]>>,
 }
 
@@ -53,7 +53,7 @@ impl Keys {
     /// Derives the keys of rank `own`; `ephemerals` holds every party's X25519 public key by rank.
     ///
     /// # Errors
-    /// `BAD_ELEMENT` by the rank whose key gives an all-zero secret (SESS-6).
+    /// Those of [`Keys::derive_present`].
     pub fn derive(
         session: SessionId,
         own: Rank,
@@ -61,14 +61,29 @@ impl Keys {
         secret: &Agreement,
         ephemerals: &[[u8; 32]],
     ) -> Result<Keys, Error> {
+        let present: Vec<Option<[u8; 32]>> = ephemerals.iter().copied().map(Some).collect();
+        Keys::derive_present(session, own, transcript, secret, &present)
+    }
+
+    /// The same where some ranks are absent (spec/aggregate.md, section 2); nothing is ever sealed to those.
+    ///
+    /// # Errors
+    /// `BAD_ELEMENT` by the rank whose key gives an all-zero secret (SESS-6).
+    pub fn derive_present(
+        session: SessionId,
+        own: Rank,
+        transcript: [u8; 32],
+        secret: &Agreement,
+        ephemerals: &[Option<[u8; 32]>],
+    ) -> Result<Keys, Error> {
         let mut pairs = Vec::with_capacity(ephemerals.len());
         for (rank, ephemeral) in (0u16..).map(Rank).zip(ephemerals) {
-            if rank == own {
+            let Some(ephemeral) = ephemeral.filter(|_| rank != own) else {
                 pairs.push(Zeroizing::new([0; 32]));
-            } else {
-                let shared = secret.agree(ephemeral).blame(rank)?;
-                pairs.push(Zeroizing::new(extract(&transcript, shared.as_slice())));
-            }
+                continue;
+            };
+            let shared = secret.agree(&ephemeral).blame(rank)?;
+            pairs.push(Zeroizing::new(extract(&transcript, shared.as_slice())));
         }
         Ok(Keys { session, own, transcript, pairs })
     }

@@ -1,14 +1,23 @@
 //! Making and checking the documents of a session, and the selection function.
-use super::document::{CONFIRM_TYPE, Confirm, Descriptor, OFFER_TYPE, Offer, PARTY_TYPE};
+use super::document::{CONFIRM_TYPE, Confirm, Descriptor, OFFER_TYPE, Offer, PARTY_TYPE, Plan};
 use crate::Error;
 use hefu_core::fault::{Switch, is_on};
-use hefu_core::{Code, PartyId, Rank, Stage};
+use hefu_core::{Alignment, Code, PartyId, Rank, Stage};
 use hefu_crypto::{SigningKey, Suite, dsse};
+use serde::{Serialize, de::DeserializeOwned};
 
 /// Protocol versions that work here, best first.
 pub const VERSIONS: &[&str] = &["1.0"];
 /// Algorithms that a plan may name.
-pub const ALGORITHMS: &[&str] = &["align-ecdh-1", "vlr-1", "score-sum-1"];
+pub const ALGORITHMS: &[&str] = &[
+    "align-ecdh-1",
+    "align-oprf-1",
+    "vlr-1",
+    "score-sum-1",
+    "aggregate-sum-1",
+    "aggregate-histogram-1",
+    "aggregate-mean-1",
+];
 /// Largest chunk that may be negotiated.
 const MAX_CHUNK_BYTES: u32 = 2 << 20;
 
@@ -23,13 +32,25 @@ pub struct Acceptance {
     pub suite: Suite,
 }
 
+/// A plan of one of the kinds that an offer carries.
+pub trait OfferedPlan: Serialize + DeserializeOwned {
+    /// Registry name of its algorithm.
+    fn algorithm(&self) -> &str;
+
+    /// The checks of the offer's plan that need no configuration and no data.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED_PLAN` (SESS-11), and what the algorithm's document names.
+    fn check(offer: &Offer<Self>) -> Result<(), Error>;
+}
+
 /// Signs a descriptor.
 pub fn seal_descriptor(descriptor: &Descriptor, key: &SigningKey) -> Vec<u8> {
     dsse::seal(PARTY_TYPE, &serde_json::to_vec(descriptor).unwrap_or_default(), key)
 }
 
 /// Signs an offer.
-pub fn seal_offer(offer: &Offer, key: &SigningKey) -> Vec<u8> {
+pub fn seal_offer<P: OfferedPlan>(offer: &Offer<P>, key: &SigningKey) -> Vec<u8> {
     dsse::seal(OFFER_TYPE, &serde_json::to_vec(offer).unwrap_or_default(), key)
 }
 
@@ -51,7 +72,7 @@ impl Supported {
         }
     }
 
-    fn of(offer: &Offer) -> Self {
+    fn of<P>(offer: &Offer<P>) -> Self {
         Supported { versions: offer.versions.clone(), suites: offer.suites.clone() }
     }
 }
@@ -84,7 +105,7 @@ fn no_common_suite() -> Error {
 ///
 /// # Errors
 /// The code that the violated requirement names.
-pub fn check_offer(offer: &Offer, own: &PartyId, peer: &PartyId) -> Result<Acceptance, Error> {
+pub fn check_offer<P: OfferedPlan>(offer: &Offer<P>, own: &PartyId, peer: &PartyId) -> Result<Acceptance, Error> {
     let wrong = |requirement, cause| Error::refused(Code::WrongParty, requirement, cause);
     if offer.parties.first().map(|p| &p.party) != Some(peer) {
         return Err(wrong("SESS-2", "rank 0 is not the party of the connection"));
@@ -99,14 +120,27 @@ pub fn check_offer(offer: &Offer, own: &PartyId, peer: &PartyId) -> Result<Accep
     if offer.extensions.iter().any(|extension| extension.critical) && !is_on(Switch::IgnoresCriticalExtension) {
         return Err(Error::refused(Code::UnknownCritical, "SESS-10", "a critical extension is not known here"));
     }
-    check_plan(offer)?;
+    P::check(offer)?;
+    if offer.limits.max_chunk == 0 || offer.limits.max_chunk > MAX_CHUNK_BYTES {
+        return Err(Error::refused(Code::UnsupportedPlan, "SESS-11", "the chunk size is out of range"));
+    }
     Ok(Acceptance { rank, version, suite })
 }
 
-fn check_plan(offer: &Offer) -> Result<(), Error> {
+impl OfferedPlan for Plan {
+    fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
+    fn check(offer: &Offer) -> Result<(), Error> {
+        check_joint(&offer.plan)
+    }
+}
+
+fn check_joint(plan: &Plan) -> Result<(), Error> {
     let refuse = |cause| Err(Error::refused(Code::UnsupportedPlan, "SESS-11", cause));
-    let plan = &offer.plan;
     let algorithm = match plan.stages.as_slice() {
+        [Stage::Align] if plan.alignment == Some(Alignment::Oprf) => "align-oprf-1",
         [Stage::Align] => "align-ecdh-1",
         [Stage::Align, Stage::Train, Stage::Evaluate] => "vlr-1",
         [Stage::Align, Stage::Score] => "score-sum-1",
@@ -121,9 +155,6 @@ fn check_plan(offer: &Offer) -> Result<(), Error> {
     if !plan.lambda.is_finite() || plan.lambda < 0.0 || plan.max_evaluations == 0 {
         return refuse("the plan's penalty or number of evaluations is out of range");
     }
-    if offer.limits.max_chunk == 0 || offer.limits.max_chunk > MAX_CHUNK_BYTES {
-        return refuse("the chunk size is out of range");
-    }
     Ok(())
 }
 
@@ -137,10 +168,10 @@ pub fn seal_confirm(confirm: &Confirm, key: &SigningKey) -> Vec<u8> {
 ///
 /// # Errors
 /// `TRANSCRIPT_MISMATCH`, `WRONG_PARTY`, `DOWNGRADE`.
-pub fn check_confirm(
+pub fn check_confirm<P: OfferedPlan>(
     confirm: &Confirm,
     envelope: &[u8],
-    offer: &Offer,
+    offer: &Offer<P>,
     rank: Rank,
     discovered: Option<&Supported>,
 ) -> Result<(), Error> {
@@ -159,7 +190,7 @@ pub fn check_confirm(
     if !listed || !given {
         return peer(Code::Downgrade, "SESS-8", "a confirm selects what the offer does not give");
     }
-    if confirm.algorithm != offer.plan.algorithm {
+    if confirm.algorithm != offer.plan.algorithm() {
         return peer(Code::Downgrade, "SESS-8", "a confirm names another algorithm");
     }
     Ok(())

@@ -2,8 +2,8 @@
 use super::document::{
     CONFIRM_MEMBERS, CONFIRM_TYPE, Confirm, Descriptor, OFFER_MEMBERS, OFFER_TYPE, Offer, PARTY_MEMBERS, PARTY_TYPE,
 };
-use crate::Error;
-use hefu_core::{Code, Join, Missing, Output, PartyId, Purpose, Split, Stage};
+use crate::{Error, aggregate};
+use hefu_core::{Alignment, Code, Join, Missing, Output, PartyId, Purpose, Split, Stage};
 use hefu_crypto::{dsse, parse_object};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -100,17 +100,49 @@ pub fn offer_signer(envelope: &[u8]) -> Result<PartyId, Error> {
 /// lists, `UNSUPPORTED_PLAN` (SESS-11) or, for a purpose or an output, which nobody can permit, `NOT_ALLOWED`
 /// (SESS-12).
 pub fn open_offer(envelope: &[u8], key: &[u8; 32]) -> Result<Offer, Error> {
+    typed(open_members(envelope, key)?, "hefu/offer/1")
+}
+
+/// The members of a verified offer, its words looked at.
+fn open_members(envelope: &[u8], key: &[u8; 32]) -> Result<Members, Error> {
     let members = open_document(envelope, OFFER_TYPE, key, OFFER_MEMBERS)?;
     for party in members.get("parties").and_then(Value::as_array).into_iter().flatten() {
         check_party(Some(party))?;
     }
     check_words(&members)?;
-    typed(members, "hefu/offer/1")
+    Ok(members)
+}
+
+/// An offer of either kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnyOffer {
+    /// Of alignment, training or scoring.
+    Joint(Box<Offer>),
+    /// Of an aggregation.
+    Aggregate(Box<Offer<aggregate::Plan>>),
+}
+
+/// Verifies an offer under the initiator's key, then parses it by its stages.
+///
+/// # Errors
+/// Those of [`open_offer`].
+pub fn open_any_offer(envelope: &[u8], key: &[u8; 32]) -> Result<AnyOffer, Error> {
+    let members = open_members(envelope, key)?;
+    let stages = plan_member(&members, "stages").and_then(Value::as_array);
+    if stages.is_some_and(|stages| stages.len() == 1 && stages[0] == Stage::Aggregate.as_str()) {
+        aggregate::check_words(|name| plan_member(&members, name))?;
+        return typed(members, "hefu/offer/1").map(|offer| AnyOffer::Aggregate(Box::new(offer)));
+    }
+    typed(members, "hefu/offer/1").map(|offer| AnyOffer::Joint(Box::new(offer)))
+}
+
+fn plan_member<'a>(members: &'a Members, name: &str) -> Option<&'a Value> {
+    members.get("plan").and_then(|plan| plan.get(name))
 }
 
 /// Refuses words of an offer that are no registered ones.
 fn check_words(members: &Members) -> Result<(), Error> {
-    let plan = |name: &str| members.get("plan").and_then(|plan| plan.get(name));
+    let plan = |name: &str| plan_member(members, name);
     let one = |value: Option<&Value>, known: fn(&str) -> bool| value.and_then(Value::as_str).is_none_or(known);
     let each = |value: Option<&Value>, known: fn(&str) -> bool| {
         let words = value.and_then(Value::as_array).into_iter().flatten();
@@ -118,6 +150,7 @@ fn check_words(members: &Members) -> Result<(), Error> {
     };
     let supported = each(plan("stages"), |word| Stage::parse(word).is_some())
         && one(plan("join"), |word| Join::parse(word).is_some())
+        && one(plan("alignment"), |word| Alignment::parse(word).is_some())
         && one(plan("missing"), |word| Missing::parse(word).is_some())
         && one(plan("split"), |word| Split::parse(word).is_some());
     if !supported {

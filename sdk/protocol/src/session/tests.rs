@@ -18,6 +18,7 @@ pub(super) fn offer() -> Offer {
     let entry = |party: PartyId, dataset: Option<&str>| OfferedParty {
         party,
         ephemeral: None,
+        mask: None,
         dataset: dataset.map(str::to_owned),
         schema: None,
         allow: None,
@@ -40,6 +41,7 @@ pub(super) fn offer() -> Offer {
             algorithm: "vlr-1".into(),
             lambda: 1.0,
             max_evaluations: 40,
+            alignment: None,
             model: Some(ModelId([5; 16])),
         },
         limits: SessionLimits { max_chunk: 1 << 20, max_message: 1 << 30 },
@@ -129,6 +131,7 @@ fn each_fault_of_a_confirm_has_its_code() {
         algorithm: "vlr-1".into(),
         allow: [0; 32],
         schema: [0; 32],
+        mask: None,
         critical: vec![],
     };
     let check = |change: fn(&mut Confirm)| {
