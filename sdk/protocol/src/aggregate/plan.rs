@@ -4,7 +4,7 @@ use super::statistic;
 use crate::envelope::{Codec, Form};
 use crate::session::{Offer, OfferedPlan};
 use crate::{Elements, Error, encode_envelope};
-use hefu_core::{Code, CoordinatorRole, Rank, Split, Stage, Statistic, SumTo, ValueCodec};
+use hefu_core::{Code, CoordinatorRole, Missing, Rank, Split, Stage, Statistic, SumTo, ValueCodec};
 use hefu_crypto::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,6 +51,9 @@ pub struct Plan {
     /// Which rows train, for a statistic of rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// What an empty cell means, for a statistic of rows; an error where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
     /// The participants' trainer, by the name that their configurations give a meaning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trainer: Option<String>,
@@ -146,6 +149,7 @@ impl Plan {
             label_definition: None,
             columns: Vec::new(),
             split: None,
+            missing: None,
             trainer: None,
             epochs: None,
             proximal: None,

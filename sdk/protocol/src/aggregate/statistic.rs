@@ -68,7 +68,10 @@ pub(super) fn parameters(plan: &Plan) -> Vec<Tensor> {
         }
         Statistic::Histogram => vec![of("low", &[d]), of("width", &[d]), of("buckets", &[])],
         Statistic::Update => {
-            plan.tensors.iter().filter(|t| t.name != WEIGHT).map(|t| of(&t.name, &t.shape)).collect()
+            let scales = u32::try_from(plan.columns.len()).ok().filter(|d| *d > 0);
+            let scales = scales.into_iter().flat_map(|d| [of("mean", &[d]), of("deviation", &[d])]);
+            let model = plan.tensors.iter().filter(|t| t.name != WEIGHT).map(|t| of(&t.name, &t.shape));
+            scales.chain(model).collect()
         }
     }
 }
