@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::wire::h;
 
+pub mod train;
+
+use train::{EnvelopeEdit, RingEdit, Train};
+
 /// One case of the corpus.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +53,17 @@ pub struct Case {
     pub why: String,
 }
 
+impl Case {
+    /// Name of the target's dataset: as initiator it has labelled ones of its own.
+    pub fn dataset(&self) -> String {
+        match (self.role, self.setting.dataset.as_str()) {
+            (Role::Collaborator, name) => name.to_owned(),
+            (Role::Initiator, "main") => "loans".to_owned(),
+            (Role::Initiator, name) => format!("loans-{name}"),
+        }
+    }
+}
+
 /// A profile of the suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -57,20 +72,29 @@ pub enum Profile {
     Core,
     /// Alignment.
     Align,
+    /// Training.
+    Vlr,
+    /// Scoring.
+    Score,
 }
 
 impl Profile {
+    /// All of them.
+    pub const ALL: [Profile; 4] = [Profile::Core, Profile::Align, Profile::Vlr, Profile::Score];
+
     /// Name as printed.
     pub fn name(self) -> &'static str {
         match self {
             Profile::Core => "CORE",
             Profile::Align => "ALIGN",
+            Profile::Vlr => "VLR",
+            Profile::Score => "SCORE",
         }
     }
 
     /// Reads a name, in either case.
     pub fn parse(name: &str) -> Option<Profile> {
-        [Profile::Core, Profile::Align].into_iter().find(|p| p.name().eq_ignore_ascii_case(name))
+        Profile::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -120,6 +144,10 @@ pub enum Scenario {
     Confirm,
     /// … a whole alignment; then Close.
     Align,
+    /// … an alignment, a training, the test rows' score parts; then Close.
+    Train,
+    /// A training in a session of its own; then a session that aligns and scores on its model.
+    Score,
 }
 
 /// What is aligned with what.
@@ -136,13 +164,27 @@ pub struct Setting {
     pub join: String,
     /// Chunk size that the offer names, in bytes.
     pub max_chunk: u64,
-    /// Run the dialogue twice and, the second time, send the group elements of the target's keys in the first.
+    /// Run the dialogue twice and, the second time, send the group elements of the target's keys in the first; to an
+    /// initiator, answer with what it showed in the first.
     pub probe: bool,
+    /// Answer only the first half of an initiator's elements: the rows then tell which keys stood there.
+    pub half: bool,
+    /// What is trained.
+    pub train: Train,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Setting { dataset: "main".into(), common: 120, own: 80, join: "inner".into(), max_chunk: 1 << 20, probe: false }
+        Setting {
+            dataset: "main".into(),
+            common: 120,
+            own: 80,
+            join: "inner".into(),
+            max_chunk: 1 << 20,
+            probe: false,
+            half: false,
+            train: Train::default(),
+        }
     }
 }
 
@@ -244,12 +286,90 @@ pub enum Operator {
     Element { index: usize, value: ElementFault },
     /// Send one element more or less than announced.
     Count { by: i32 },
+    /// Be served by another trusted party, with its own valid certificate.
+    ServeAs { party: String },
+    /// Refuse the target's offer with a code, known or not.
+    RefuseOpen { code: u32 },
+    /// Set a member of the confirm before it is signed.
+    ConfirmSet { pointer: String, value: serde_json::Value },
+    /// Leave a member of the confirm out before it is signed.
+    ConfirmRemove { pointer: String },
+    /// Replace a piece of the confirm's text before it is signed.
+    ConfirmText { find: String, replace: String },
+    /// Sign the confirm as a document of another type.
+    ConfirmType { payload_type: String },
+    /// Sign the confirm with another trusted party's key.
+    ConfirmSignedBy { party: String },
+    /// Alter the confirm's envelope after it was signed.
+    ConfirmFlip { part: EnvelopePart },
+    /// Send something else in place of an envelope with one signature.
+    ConfirmEnvelope { fault: EnvelopeFault },
+    /// Sign the transcript of another negotiation.
+    TranscriptForeign,
+    /// Sign the transcript in the name of another rank.
+    TranscriptRank { rank: u16 },
+    /// Send the first tag again in place of another.
+    TagRepeat { index: usize },
+    /// Leave the last tag out.
+    TagMissing,
+    /// Send an ERROR frame in place of a message.
+    ErrorFrame { message: String },
+    /// End the stream in place of a message.
+    CutStream { message: String },
+    /// Nothing but what the setting says: no key in common.
+    NoCommon,
     /// Announce one key more than the target accepts.
     SizeAboveLimit,
     /// Put something else in place of one position.
     Position { index: usize, value: PositionFault },
     /// Nothing but what the setting says: fewer matched rows than the target's configured minimum.
     FewRows,
+    /// Send the message of a kind with this number a second time, under the next sequence.
+    Twice {
+        message: String,
+        #[serde(default)]
+        batch: usize,
+    },
+    /// Leave the message of a kind with this number out.
+    Omit {
+        message: String,
+        #[serde(default)]
+        batch: usize,
+    },
+    /// Edit a parameter envelope.
+    Parameters {
+        message: String,
+        #[serde(default)]
+        batch: usize,
+        edit: EnvelopeEdit,
+    },
+    /// Edit ring elements.
+    Ring {
+        message: String,
+        #[serde(default)]
+        batch: usize,
+        edit: RingEdit,
+    },
+    /// Set bytes of a message from an offset on.
+    Bytes {
+        message: String,
+        #[serde(default)]
+        batch: usize,
+        at: usize,
+        hex: String,
+    },
+    /// Offer more evaluations than the target's rules permit.
+    MoreEvaluations { by: u32 },
+    /// Step so far along the last direction.
+    StepFar { factor: f64 },
+    /// Evaluate more often than the plan says, without end.
+    EvaluateOn,
+    /// Nothing but what the dataset holds.
+    BadData,
+    /// Score on the model of a training that was aborted at its end.
+    AbortTraining,
+    /// Score on a model that nobody has made.
+    UnknownModel,
 }
 
 /// What is wrong with a certificate.
@@ -381,14 +501,17 @@ pub enum PositionFault {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
     case: Vec<Case>,
 }
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("tls.toml", include_str!("corpus/tls.toml")),
     ("session.toml", include_str!("corpus/session.toml")),
     ("frame.toml", include_str!("corpus/frame.toml")),
     ("align.toml", include_str!("corpus/align.toml")),
+    ("vlr.toml", include_str!("corpus/vlr.toml")),
+    ("score.toml", include_str!("corpus/score.toml")),
 ];
 
 /// The corpus of this binary.

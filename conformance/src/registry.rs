@@ -16,11 +16,15 @@ struct File {
     errors: Vec<Entry>,
 }
 
-const DOCUMENTS: [(&str, &str); 5] = [
+const DOCUMENTS: [(&str, &str); 9] = [
     ("conventions", include_str!("../../spec/conventions.md")),
     ("session", include_str!("../../spec/session.md")),
     ("frame", include_str!("../../spec/frame.md")),
+    ("envelope", include_str!("../../spec/envelope.md")),
     ("align", include_str!("../../spec/align.md")),
+    ("ringlwe", include_str!("../../spec/ringlwe.md")),
+    ("vlr", include_str!("../../spec/vlr.md")),
+    ("score", include_str!("../../spec/score.md")),
     ("errors", include_str!("../../spec/errors.md")),
 ];
 

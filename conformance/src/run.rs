@@ -163,7 +163,7 @@ pub async fn run<C: Control>(
     let corpus = Corpus::embedded()?;
     let cases = select(&corpus, options)?;
     let adapter = greet(control, &options.seed).await?;
-    let world = World::prepare(control, &options.seed, &target.limits).await?;
+    let world = World::prepare(control, &options.seed, target).await?;
     tell(Progress::Ready(&world));
     let round_trip_us = world.round_trip.as_micros() as u64;
     let mut session =
@@ -259,7 +259,7 @@ impl<C: Control> Session<'_, C> {
         let kept = self.keep(&transcript)?;
         if !alive {
             // What follows is not to suffer from what this case did.
-            self.world = World::prepare(self.control, &self.options.seed, &self.target.limits).await?;
+            self.world = World::prepare(self.control, &self.options.seed, self.target).await?;
         }
         Ok((finding, kept))
     }
@@ -366,7 +366,7 @@ fn summary(
 /// The cells of a list of results.
 pub fn cells(cases: &[CaseResult]) -> Vec<Cell> {
     let mut out = Vec::new();
-    for profile in [Profile::Core, Profile::Align] {
+    for profile in Profile::ALL {
         let own: Vec<&CaseResult> = cases.iter().filter(|case| case.profile == profile).collect();
         if own.is_empty() {
             continue;

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::{dsse, frame::Header, message};
 
+pub mod train;
+
+use train::TrainFacts;
+
 /// Format of a stored transcript.
 pub const SCHEMA: &str = "hefu-conformance/transcript/1";
 
@@ -89,6 +93,22 @@ pub struct Facts {
     pub join: String,
     /// Negotiated chunk, in bytes.
     pub max_chunk: u64,
+    /// Confirms of the suite's own collaborators, ranks 1 and up, hex; the target's rank is the next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    /// Algorithm of the offer; empty where there was none.
+    #[serde(default)]
+    pub algorithm: String,
+    /// A training's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<TrainFacts>,
+}
+
+impl Facts {
+    /// Rank of the target where it collaborates.
+    pub fn rank(&self) -> u16 {
+        self.others.len() as u16 + 1
+    }
 }
 
 /// An event and when it happened.
@@ -126,6 +146,16 @@ pub enum Event {
     FrameReceived { header: String, chunk: Option<String>, body_length: usize },
     /// A call that came before the target was done; it is made again.
     NotYet { call: String },
+    /// Control had the target start a job.
+    JobStarted { job: String },
+    /// A unary call of the target's.
+    Asked { call: String, request: String },
+    /// What the suite answered: a response, or the code of a refusal.
+    Replied { call: String, response: String, code: Option<u32> },
+    /// What the target's own people are told of the job in the end; `state` is `succeeded` or `failed`.
+    JobEnded { state: String, code: Option<u32>, text: String },
+    /// Whether control had a result of the job to show.
+    JobResult { given: bool, text: String },
     /// The stream ended without an error.
     StreamEnded,
     /// Nothing came within the deadline.
@@ -192,6 +222,14 @@ impl Run {
                 }
                 Event::Refused { by, text, .. } => out.push((format!("refusal by {by}"), text.clone().into_bytes())),
                 Event::Cut { text, .. } => out.push(("end of the connection".into(), text.clone().into_bytes())),
+                Event::Asked { call, request } => {
+                    let bytes = hex::decode(request).unwrap_or_default();
+                    if let Some(document) = embedded_document(&bytes) {
+                        out.push((format!("document of {call}"), document));
+                    }
+                    out.push((format!("request of {call}"), bytes));
+                }
+                Event::JobEnded { text, .. } => out.push(("error of the job".into(), text.clone().into_bytes())),
                 Event::Raw { received, .. } => {
                     out.push(("raw bytes".into(), hex::decode(received).unwrap_or_default()));
                 }

@@ -130,6 +130,8 @@ fn positive(case: &Case, transcript: &Transcript) -> Finding {
         crate::case::Scenario::Discover => "a connection and answers of discovery",
         crate::case::Scenario::Confirm => "a confirmed session",
         crate::case::Scenario::Align => "a whole alignment, exact, and Close accepted",
+        crate::case::Scenario::Train => "a whole training, every number within its bound, and Close accepted",
+        crate::case::Scenario::Score => "a training, then every score part within its bound, and Close accepted",
     };
     let mut faults = Vec::new();
     for label in ["main", "again"] {

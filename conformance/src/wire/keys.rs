@@ -42,13 +42,21 @@ impl Pair {
 
     /// The key of frames from rank `from` to rank `to`.
     pub fn frame_key(&self, from: u16, to: u16) -> [u8; 32] {
-        let mut info = b"hefu/1 frame".to_vec();
-        info.extend_from_slice(&from.to_be_bytes());
-        info.extend_from_slice(&to.to_be_bytes());
-        let mut out = [0; 32];
+        self.expand(&[b"hefu/1 frame", &from.to_be_bytes(), &to.to_be_bytes()])
+    }
+
+    /// The key of a mask that ranks i < j share.
+    pub fn mask_key(&self, (i, j): (u16, u16), stage: u32, round: u32, mask_use: u16) -> [u8; 16] {
+        let (i, j) = (i.to_be_bytes(), j.to_be_bytes());
+        let place = [stage.to_be_bytes(), round.to_be_bytes()].concat();
+        self.expand(&[b"hefu/1 mask", &i, &j, &place, &mask_use.to_be_bytes()])
+    }
+
+    fn expand<const N: usize>(&self, info: &[&[u8]]) -> [u8; N] {
+        let mut out = [0; N];
         if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(&self.0) {
             // 32 bytes are within what Expand can give.
-            let _ = hkdf.expand(&info, &mut out);
+            let _ = hkdf.expand(&info.concat(), &mut out);
         }
         out
     }

@@ -21,12 +21,14 @@ const NAMES: [(u16, &str); 5] =
 
 /// Registry name of a type, or its number in hex.
 pub fn name(kind: u16) -> String {
-    NAMES.iter().find(|(k, _)| *k == kind).map_or_else(|| format!("0x{kind:04x}"), |(_, n)| (*n).to_owned())
+    let mut names = NAMES.iter().chain(&super::vlr::NAMES);
+    names.find(|(k, _)| *k == kind).map_or_else(|| format!("0x{kind:04x}"), |(_, n)| (*n).to_owned())
 }
 
 /// Type of a registry name.
 pub fn kind(name: &str) -> Option<u16> {
-    NAMES.iter().find(|(_, n)| *n == name).map(|(k, _)| *k)
+    let mut names = NAMES.iter().chain(&super::vlr::NAMES);
+    names.find(|(_, n)| *n == name).map(|(k, _)| *k)
 }
 
 /// ALIGN_SIZE.
