@@ -192,7 +192,7 @@ async fn doctor(target: &Target) -> Result<u8> {
     let seed = fresh_seed()?;
     let adapter = greet(&mut control, &seed).await?;
     say(format!("adapter      {} answers, and refuses a verb that nobody knows", adapter.name));
-    let world = World::prepare(&mut control, &seed, &file.limits).await?;
+    let world = World::prepare(&mut control, &seed, &file).await?;
     say(format!(
         "set-up       parties trusted, datasets loaded, entries installed; {} at {}",
         world.target.party, world.address

@@ -31,6 +31,7 @@ pub struct Seen {
 }
 
 /// One connection to the target; it is never dialled again behind our back.
+#[derive(Clone)]
 pub struct Link {
     /// For the generated clients.
     pub channel: Channel,

@@ -9,6 +9,7 @@ pub mod control;
 pub mod driver;
 mod error;
 pub mod judge;
+pub mod listen;
 pub mod pki;
 pub mod registry;
 pub mod report;

@@ -6,7 +6,8 @@ use ed25519_dalek::SigningKey;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
@@ -26,6 +27,8 @@ pub struct Party {
     root: Issuer<'static, KeyPair>,
     /// The root, PEM.
     pub root_pem: String,
+    /// Where its node listens, as its descriptor says.
+    pub endpoint: String,
 }
 
 /// A certificate and its key, as TLS wants them.
@@ -64,6 +67,8 @@ impl Party {
             signing: SigningKey::from_bytes(&rng.bytes()),
             root,
             root_pem,
+            // Nobody dials a party that only initiates.
+            endpoint: "https://127.0.0.1:1".into(),
         })
     }
 
@@ -75,7 +80,7 @@ impl Party {
             name: self.name.clone(),
             signing_key: hex::encode(self.signing.verifying_key().to_bytes()),
             tls_root: self.root_pem.clone(),
-            endpoint: "https://127.0.0.1:1".into(),
+            endpoint: self.endpoint.clone(),
         }
         .seal(&self.signing)
     }
@@ -160,6 +165,39 @@ struct TargetVerifier {
     provider: Arc<CryptoProvider>,
 }
 
+impl TargetVerifier {
+    fn new(target: &Descriptor) -> Result<(TargetVerifier, Arc<CryptoProvider>)> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let root = target.root_der().ok_or_else(|| Error::Control("the target's tls_root is not PEM".into()))?;
+        Ok((TargetVerifier { party: target.party.clone(), root, provider: provider.clone() }, provider))
+    }
+
+    fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+        client: bool,
+    ) -> std::result::Result<(), rustls::Error> {
+        let claimed = claimed_parties(leaf);
+        if claimed != [self.party.clone()] {
+            return Err(rustls::Error::General(format!("the target's certificate names {claimed:?}")));
+        }
+        chains(leaf, intermediates, &self.root, now, client)
+            .map_err(|e| rustls::Error::General(format!("the target's certificate: {e}")))
+    }
+
+    fn verify_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+}
+
 impl ServerCertVerifier for TargetVerifier {
     fn verify_server_cert(
         &self,
@@ -169,12 +207,7 @@ impl ServerCertVerifier for TargetVerifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let claimed = claimed_parties(leaf);
-        if claimed != [self.party.clone()] {
-            return Err(rustls::Error::General(format!("the target's certificate names {claimed:?}")));
-        }
-        chains(leaf, intermediates, &self.root, now, false)
-            .map_err(|e| rustls::Error::General(format!("the target's certificate: {e}")))?;
+        self.verify(leaf, intermediates, now, false)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -184,7 +217,7 @@ impl ServerCertVerifier for TargetVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        self.verify_tls13_signature(message, certificate, signature)
+        self.verify_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -193,8 +226,45 @@ impl ServerCertVerifier for TargetVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+        self.verify_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl ClientCertVerifier for TargetVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> std::result::Result<ClientCertVerified, rustls::Error> {
+        self.verify(leaf, intermediates, now, true)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.verify_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.verify_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -207,9 +277,7 @@ impl ServerCertVerifier for TargetVerifier {
 /// # Errors
 /// `Suite` where rustls refuses the identity.
 pub fn client(target: &Descriptor, identity: Option<Identity>) -> Result<Arc<ClientConfig>> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let root = target.root_der().ok_or_else(|| Error::Control("the target's tls_root is not PEM".into()))?;
-    let verifier = TargetVerifier { party: target.party.clone(), root, provider: provider.clone() };
+    let (verifier, provider) = TargetVerifier::new(target)?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(suite)?
@@ -221,5 +289,22 @@ pub fn client(target: &Descriptor, identity: Option<Identity>) -> Result<Arc<Cli
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// A TLS 1.3 server that accepts the target alone and shows `identity`.
+///
+/// # Errors
+/// `Suite` where rustls refuses the identity.
+pub fn server(target: &Descriptor, identity: Identity) -> Result<Arc<ServerConfig>> {
+    let (verifier, provider) = TargetVerifier::new(target)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(suite)?
+        .with_client_cert_verifier(Arc::new(verifier))
+        .with_single_cert(identity.chain, identity.key)
+        .map_err(suite)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }

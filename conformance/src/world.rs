@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hefu_proto::v1::discovery_service_client::DiscoveryServiceClient;
 use hefu_proto::v1::{GetCapabilitiesRequest, GetVersionsRequest};
+use tokio::net::TcpListener;
 
+use crate::case::Role;
 use crate::connect::{self, Link};
 use crate::control::{Control, Permit, Request};
 use crate::error::{Error, Result};
 use crate::pki::{self, Party};
 use crate::rng::Rng;
-use crate::target::Limits;
+use crate::target::{Limits, TargetFile};
 use crate::wire::party::{self, Descriptor};
 
 /// Purpose of every allow entry.
@@ -33,6 +36,8 @@ pub struct Dataset {
     pub cells: Vec<String>,
     /// The file.
     pub csv: String,
+    /// Whether it has a column `label`.
+    pub labelled: bool,
 }
 
 /// What the target says it can take.
@@ -44,6 +49,23 @@ pub struct Capabilities {
     pub max_message: u64,
     /// Most rows of a side.
     pub max_rows: u64,
+}
+
+/// The suite as collaborator: a party and the socket on which it is reached.
+pub struct Agency {
+    /// The party; its descriptor names the socket.
+    pub party: Party,
+    /// Open for the whole run.
+    pub listener: Arc<TcpListener>,
+}
+
+impl Agency {
+    async fn prepare(seed: &str) -> Result<Agency> {
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        let mut party = Party::mint(seed, "agency")?;
+        party.endpoint = format!("https://{}", listener.local_addr()?);
+        Ok(Agency { party, listener: Arc::new(listener) })
+    }
 }
 
 /// Everything that is the same for all cases of a run.
@@ -60,6 +82,8 @@ pub struct World {
     pub bank: Party,
     /// Another trusted party, without any entry.
     pub second: Party,
+    /// The party with which the target starts jobs.
+    pub agency: Agency,
     /// Datasets by name.
     pub datasets: BTreeMap<String, Dataset>,
     /// Limits that the target declares.
@@ -101,15 +125,18 @@ impl World {
     ///
     /// # Errors
     /// `Control` where the adapter refuses, `Unreachable` where the target does not answer discovery.
-    pub async fn prepare<C: Control>(control: &mut C, seed: &str, limits: &Limits) -> Result<World> {
+    pub async fn prepare<C: Control>(control: &mut C, seed: &str, target: &TargetFile) -> Result<World> {
         let (bank, second) = (Party::mint(seed, "bank")?, Party::mint(seed, "second")?);
-        let datasets = datasets(seed);
+        let agency = Agency::prepare(seed).await?;
+        let limits = &target.limits;
+        let datasets = datasets(seed, target.plays(Role::Initiator));
         control.demand(Request::Reset).await?;
         for (name, dataset) in &datasets {
             let csv = dataset.csv.clone();
-            control.demand(Request::LoadDataset { name: name.clone(), csv, key: "key".into(), label: None }).await?;
+            let label = dataset.labelled.then(|| "label".to_owned());
+            control.demand(Request::LoadDataset { name: name.clone(), csv, key: "key".into(), label }).await?;
         }
-        for party in [&bank, &second] {
+        for party in [&bank, &second, &agency.party] {
             let descriptor = String::from_utf8_lossy(&party.descriptor()).into_owned();
             let permits = if party.id == bank.id { permits() } else { Vec::new() };
             control.demand(Request::InstallAgreement { descriptor, alias: party.name.clone(), permits }).await?;
@@ -128,6 +155,7 @@ impl World {
             address,
             bank,
             second,
+            agency,
             datasets,
             limits: limits.clone(),
             capabilities,
@@ -186,6 +214,11 @@ impl World {
         }
     }
 
+    /// Valid, distinct keys of a dataset, in file order.
+    pub fn keys(&self, dataset: &str) -> Vec<String> {
+        self.datasets.get(dataset).map(|d| d.keys.clone()).unwrap_or_default()
+    }
+
     /// Keys and cells of a dataset that must never be seen.
     pub fn canaries(&self, dataset: &str) -> Vec<String> {
         self.datasets.get(dataset).map(|d| d.keys.iter().chain(&d.cells).cloned().collect()).unwrap_or_default()
@@ -203,15 +236,19 @@ fn permits() -> Vec<Permit> {
     ENTRIES.into_iter().map(of).collect()
 }
 
-fn datasets(seed: &str) -> BTreeMap<String, Dataset> {
-    [("main", KEYS), ("gate", KEYS), ("closed", 20), ("live", 30), ("single", 1), ("large", 16_385)]
-        .into_iter()
-        .map(|(name, count)| (name.to_owned(), dataset(&mut Rng::new(seed, &format!("dataset {name}")), count)))
-        .collect()
+/// The target's datasets: what it brings as collaborator and, where it initiates, its own labelled ones.
+fn datasets(seed: &str, initiates: bool) -> BTreeMap<String, Dataset> {
+    let plain = [("main", KEYS), ("gate", KEYS), ("closed", 20), ("live", 30), ("single", 1), ("large", 16_385)];
+    let labelled = [("loans", KEYS), ("loans-live", 30), ("loans-large", 16_385)];
+    let make = |(name, count): (&str, usize), labelled: bool| {
+        (name.to_owned(), dataset(&mut Rng::new(seed, &format!("dataset {name}")), count, labelled))
+    };
+    let labelled = labelled.into_iter().filter(|_| initiates).map(|entry| make(entry, true));
+    plain.into_iter().map(|entry| make(entry, false)).chain(labelled).collect()
 }
 
 /// `count` distinct keys of 128 random bits; from 20 on also rows whose key is padded, repeated, empty or too long.
-fn dataset(rng: &mut Rng, count: usize) -> Dataset {
+fn dataset(rng: &mut Rng, count: usize, labelled: bool) -> Dataset {
     let keys: Vec<String> = (0..count)
         .map(|i| {
             let key = hex::encode(rng.bytes::<16>());
@@ -224,7 +261,7 @@ fn dataset(rng: &mut Rng, count: usize) -> Dataset {
         })
         .collect();
     let mut cells = Vec::new();
-    let mut csv = String::from("key,f1,f2,f3\n");
+    let mut csv = String::from(if labelled { "key,f1,f2,f3,label\n" } else { "key,f1,f2,f3\n" });
     let mut row = |key: &str, cells: &mut Vec<String>, rng: &mut Rng| {
         csv.push_str(key);
         for _ in 0..3 {
@@ -237,6 +274,9 @@ fn dataset(rng: &mut Rng, count: usize) -> Dataset {
                 cells.push(cell);
             }
         }
+        if labelled {
+            csv.push_str(if rng.below(2) == 0 { ",0" } else { ",1" });
+        }
         csv.push('\n');
     };
     for (i, key) in keys.iter().enumerate() {
@@ -248,7 +288,7 @@ fn dataset(rng: &mut Rng, count: usize) -> Dataset {
             row(&odd, &mut cells, rng);
         }
     }
-    Dataset { keys, cells, csv }
+    Dataset { keys, cells, csv, labelled }
 }
 
 #[cfg(test)]
@@ -257,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_one_dataset_and_another_seed_another() {
-        let make = |seed: &str| dataset(&mut Rng::new(seed, "dataset main"), 30);
+        let make = |seed: &str| dataset(&mut Rng::new(seed, "dataset main"), 30, true);
         assert_eq!(make("a").csv, make("a").csv);
         assert_ne!(make("a").csv, make("b").csv);
         assert_eq!(make("a").keys.len(), 30);

@@ -33,22 +33,22 @@ impl Dialogue<'_> {
     pub(super) async fn align(&mut self, link: &Link, offered: &Offered, earlier: Option<&Run>) -> Flow<()> {
         let keys = self.keys();
         let scalar = group::scalar(&self.rng.bytes());
-        let probes = earlier.map(|run| probes(run, self.world)).unwrap_or_default();
+        let probes = earlier.filter(|_| self.case.setting.probe).map(|run| probes(run, self.world)).unwrap_or_default();
         let mut elements = blind(keys.clone(), offered.transcript, scalar).await?;
         elements.extend(&probes);
         let n = elements.len() as u64;
         self.note(&keys, &scalar, &probes);
         let mut stream = self.exchange(link, offered);
-        self.send(link, &mut stream, message::SIZE, 0, message::size(n)).await?;
+        self.send(&mut stream, message::SIZE, 0, message::size(n)).await?;
         let closing =
             matches!(self.operator, Some(Operator::CloseEarly)).then(|| self.close_early(link, offered.session));
-        self.send_elements(link, &mut stream, elements).await?;
-        let peer = self.hear(link, &mut stream, n).await?;
+        self.send_elements(&mut stream, elements).await?;
+        let peer = self.hear(&mut stream, n).await?;
         let matched = matched(&keys, &peer, &offered.transcript, &scalar).await?;
         if matched.is_empty() {
             return self.abort(link, offered.session, EMPTY_INTERSECTION).await;
         }
-        self.send_rows(link, &mut stream, &keys, &matched, peer.m).await?;
+        self.send_rows(&mut stream, &keys, &matched, peer.m).await?;
         if let Some(closing) = closing
             && closing.await.unwrap_or(false)
         {
@@ -59,10 +59,9 @@ impl Dialogue<'_> {
     }
 
     /// The suite's keys: some of the target's, some of its own, in random order.
-    fn keys(&mut self) -> Vec<String> {
+    pub(super) fn keys(&mut self) -> Vec<String> {
         let setting = &self.case.setting;
-        let mut theirs: Vec<String> =
-            self.world.datasets.get(&setting.dataset).map(|d| d.keys.clone()).unwrap_or_default();
+        let mut theirs = self.world.keys(&self.case.dataset());
         self.rng.shuffle(&mut theirs);
         theirs.truncate(setting.common);
         theirs.extend((0..setting.own).map(|_| hex::encode(self.rng.bytes::<16>())));
@@ -72,7 +71,7 @@ impl Dialogue<'_> {
 
     fn note(&self, keys: &[String], scalar: &Scalar, probes: &[[u8; 32]]) {
         let setting = &self.case.setting;
-        let target_keys = self.world.datasets.get(&setting.dataset).map(|d| d.keys.clone()).unwrap_or_default();
+        let target_keys = self.world.keys(&self.case.dataset());
         let max_chunk = self.max_chunk();
         self.record.facts(|facts| {
             facts.keys = keys.to_vec();
@@ -84,7 +83,7 @@ impl Dialogue<'_> {
         });
     }
 
-    async fn send_elements(&self, link: &Link, stream: &mut Stream, mut elements: Vec<[u8; 32]>) -> Flow<()> {
+    async fn send_elements(&self, stream: &mut Stream, mut elements: Vec<[u8; 32]>) -> Flow<()> {
         let altered = self.alter_elements(&mut elements);
         let extra = matches!(self.operator, Some(Operator::Count { by }) if *by > 0);
         let batches = message::blinded(&elements);
@@ -96,13 +95,13 @@ impl Dialogue<'_> {
                 }
                 _ => {}
             }
-            self.send(link, stream, message::BLINDED, batch, payload).await?;
+            self.send(stream, message::BLINDED, batch, payload).await?;
         }
         Ok(())
     }
 
     /// Everything that the target has to send: its size, its elements, its tags.
-    async fn hear(&self, link: &Link, stream: &mut Stream, n: u64) -> Flow<Peer> {
+    async fn hear(&self, stream: &mut Stream, n: u64) -> Flow<Peer> {
         let (mut size, mut blinded, mut tags) = (None, Vec::new(), Vec::new());
         loop {
             let m = size.unwrap_or(u64::MAX);
@@ -111,7 +110,7 @@ impl Dialogue<'_> {
                 return self.peer(m, n, width, &blinded, &tags);
             }
             // A group operation takes well under half a millisecond on anything that runs this.
-            let theirs = self.world.datasets.get(&self.case.setting.dataset).map_or(0, |d| d.keys.len() as u64);
+            let theirs = self.world.keys(&self.case.dataset()).len() as u64;
             let work = Duration::from_micros(500 * (n + theirs));
             let waiting_for = if size.is_none() {
                 "ALIGN_SIZE"
@@ -120,7 +119,7 @@ impl Dialogue<'_> {
             } else {
                 "ALIGN_TAGS"
             };
-            let (kind, payload) = self.receive(link, stream, waiting_for, self.world.deadline + work).await?;
+            let (kind, payload) = self.receive(stream, waiting_for, self.world.deadline + work).await?;
             match kind {
                 message::SIZE => size = Some(message::read_size(&payload).map_err(|_| Stop::Told)?),
                 message::BLINDED => blinded.push(payload),
@@ -143,7 +142,6 @@ impl Dialogue<'_> {
 
     async fn send_rows(
         &mut self,
-        link: &Link,
         stream: &mut Stream,
         keys: &[String],
         matched: &HashMap<usize, u32>,
@@ -170,7 +168,7 @@ impl Dialogue<'_> {
                 Some((index, what)) if index / message::BATCH == batch => self.deviation(what.clone()),
                 _ => {}
             }
-            self.send(link, stream, message::ROWS, batch, payload).await?;
+            self.send(stream, message::ROWS, batch, payload).await?;
         }
         Ok(())
     }
@@ -182,9 +180,9 @@ impl Dialogue<'_> {
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(50));
-            match self.peek(link, stream) {
+            match self.peek(stream) {
                 Ok(Some((message::ERROR, payload))) => {
-                    self.told_error(link, stream, &payload).await;
+                    self.told_error(stream, &payload).await;
                     return Err(Stop::Told);
                 }
                 Ok(_) => {}
@@ -197,7 +195,7 @@ impl Dialogue<'_> {
                 Err(Stop::Told) => {
                     // The reason may be on the stream.
                     let grace = (self.world.round_trip * 50).max(Duration::from_millis(100));
-                    let _ = self.receive(link, stream, "a reason on the stream", grace).await;
+                    let _ = self.receive(stream, "a reason on the stream", grace).await;
                     return Err(Stop::Told);
                 }
                 other => return other,
@@ -206,7 +204,7 @@ impl Dialogue<'_> {
     }
 }
 
-fn items(payloads: &[Vec<u8>], width: usize) -> u64 {
+pub(super) fn items(payloads: &[Vec<u8>], width: usize) -> u64 {
     payloads.iter().map(|p| (p.len().saturating_sub(4) / width) as u64).sum()
 }
 
@@ -218,7 +216,7 @@ fn is_test(key: &str) -> bool {
     u64::from_be_bytes(first) % 10 < 3
 }
 
-async fn blind(keys: Vec<String>, transcript: [u8; 32], scalar: Scalar) -> Flow<Vec<[u8; 32]>> {
+pub(super) async fn blind(keys: Vec<String>, transcript: [u8; 32], scalar: Scalar) -> Flow<Vec<[u8; 32]>> {
     let work = move || {
         let dst = group::dst(SUITE, RANK, &transcript);
         group::parallel(&keys, |key| (group::hash_to_group(&dst, key.as_bytes()) * scalar).compress().to_bytes())

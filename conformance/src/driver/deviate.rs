@@ -23,16 +23,7 @@ impl Dialogue<'_> {
         match self.operator? {
             Operator::OfferSet { pointer, value } => {
                 let value = self.words(value);
-                let (parent, name) = pointer.rsplit_once('/')?;
-                let target = if parent.is_empty() { Some(&mut *offer) } else { offer.pointer_mut(parent) };
-                match target? {
-                    Value::Object(object) => object.insert(name.to_owned(), value.clone()),
-                    Value::Array(array) => {
-                        let place = array.get_mut(name.parse::<usize>().ok()?)?;
-                        Some(std::mem::replace(place, value.clone()))
-                    }
-                    _ => return None,
-                };
+                member_set(offer, pointer, value.clone())?;
                 if pointer == "/critical" {
                     offer.as_object_mut()?.insert("x-later".into(), Value::from(1));
                 }
@@ -53,7 +44,7 @@ impl Dialogue<'_> {
         }
     }
 
-    fn words(&self, value: &Value) -> Value {
+    pub(super) fn words(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.world.word(text).unwrap_or_else(|| text.clone())),
             Value::Object(object) => object.iter().map(|(k, v)| (k.clone(), self.words(v))).collect(),
@@ -142,6 +133,22 @@ impl Dialogue<'_> {
         }
     }
 
+    /// Alters the tags; returns what was altered.
+    pub(super) fn alter_tags(&self, tags: &mut Vec<Vec<u8>>) -> Option<String> {
+        match self.operator? {
+            Operator::TagRepeat { index } => {
+                *tags.get_mut(*index)? = tags.first()?.clone();
+                Some(format!("tag {index}: the first one again"))
+            }
+            Operator::TagMissing => {
+                tags.pop()?;
+                Some("the last tag left out".into())
+            }
+            Operator::NoCommon => Some("no key in common".into()),
+            _ => None,
+        }
+    }
+
     /// Alters the positions; returns (index, what was altered).
     pub(super) fn alter_positions(&self, positions: &mut [u32], m: u64) -> Option<(usize, String)> {
         match self.operator? {
@@ -194,6 +201,19 @@ impl Dialogue<'_> {
         }
         Some(format!("{message} chunk {chunk}: body {edit:?}"))
     }
+}
+
+/// Sets a member of a document, or an element of an array in it.
+pub(super) fn member_set(document: &mut Value, pointer: &str, value: Value) -> Option<()> {
+    let (parent, name) = pointer.rsplit_once('/')?;
+    match if parent.is_empty() { document } else { document.pointer_mut(parent)? } {
+        Value::Object(object) => {
+            object.insert(name.to_owned(), value);
+        }
+        Value::Array(array) => *array.get_mut(name.parse::<usize>().ok()?)? = value,
+        _ => return None,
+    }
+    Some(())
 }
 
 /// Whether a registry name of the corpus is that of a type.
@@ -257,7 +277,7 @@ fn not_on_group() -> [u8; 32] {
     s
 }
 
-fn twice_signed(sealed: &[u8]) -> (Vec<u8>, Option<String>) {
+pub(super) fn twice_signed(sealed: &[u8]) -> (Vec<u8>, Option<String>) {
     let Ok(mut text) = serde_json::from_slice::<Value>(sealed) else { return (sealed.to_vec(), None) };
     let first = text["signatures"][0].clone();
     if let Some(signatures) = text["signatures"].as_array_mut() {
@@ -266,7 +286,7 @@ fn twice_signed(sealed: &[u8]) -> (Vec<u8>, Option<String>) {
     (text.to_string().into_bytes(), Some("the same signature twice".into()))
 }
 
-fn flip(sealed: &[u8], part: EnvelopePart) -> (Vec<u8>, Option<String>) {
+pub(super) fn flip(sealed: &[u8], part: EnvelopePart) -> (Vec<u8>, Option<String>) {
     let Ok(mut text) = serde_json::from_slice::<Value>(sealed) else { return (sealed.to_vec(), None) };
     let pointer = match part {
         EnvelopePart::Payload => "/payload",

@@ -2,8 +2,11 @@
 
 mod align;
 mod deviate;
+pub(crate) mod host;
 mod session;
 mod stream;
+mod vlr;
+mod vlr_play;
 
 use std::future::Future;
 use std::time::Duration;
@@ -53,6 +56,8 @@ pub(crate) struct Dialogue<'a> {
     rng: Rng,
     /// Sessions that were opened and not yet ended.
     open_sessions: Vec<[u8; 16]>,
+    /// Which dialogue of the case this is.
+    label: String,
 }
 
 /// Drives one dialogue of a case and returns what happened. With `earlier`, elements of the target's keys in that
@@ -71,6 +76,7 @@ pub async fn drive(world: &World, case: &Case, label: &str, earlier: Option<&Run
         record: record.clone(),
         rng: Rng::new(&world.seed, &format!("{} {label} {:?}", case.id, earlier.is_some())),
         open_sessions: Vec::new(),
+        label: label.to_owned(),
     };
     match dialogue.flow(earlier).await {
         Ok(()) | Err(Stop::Told) => {}
@@ -134,7 +140,7 @@ impl Dialogue<'_> {
                 self.record.push(Event::Answered { call: name.into(), response });
                 Ok(answer)
             }
-            Ok(Err(status)) => Err(self.refused(link, name, &status)),
+            Ok(Err(status)) => Err(self.refused(Some(link), name, &status)),
             Err(_) => Err(self.silence(&format!("answer of {name}"), self.world.deadline)),
         }
     }
@@ -146,11 +152,11 @@ impl Dialogue<'_> {
     }
 
     /// Writes a failed call down: as the target's refusal, or as the end of the connection.
-    fn refused(&self, link: &Link, by: &str, status: &Status) -> Stop {
+    fn refused(&self, link: Option<&Link>, by: &str, status: &Status) -> Stop {
         let detail = detail::decode(status.details());
         // A status with a source was made on this side, by a connection that failed.
         let failed = std::error::Error::source(status).map(|source| (None, source.to_string()));
-        match (&detail, link.seen().cut.or(failed)) {
+        match (&detail, link.and_then(|link| link.seen().cut).or(failed)) {
             (None, Some((alert, text))) => self.record.push(Event::Cut { alert, text }),
             _ => {
                 let detail_text = detail

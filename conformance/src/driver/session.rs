@@ -29,6 +29,15 @@ pub(super) struct Offered {
     pub ephemeral: [u8; 32],
     pub peer_ephemeral: [u8; 32],
     pub transcript: [u8; 32],
+    /// The suite's own collaborator of rank 1, where the target's rank is 2.
+    pub third: Option<Third>,
+}
+
+/// A collaborator that the suite plays.
+#[derive(Clone)]
+pub(super) struct Third {
+    pub secret: [u8; 32],
+    pub confirm: Vec<u8>,
 }
 
 impl Dialogue<'_> {
@@ -112,23 +121,28 @@ impl Dialogue<'_> {
         self.call(link, party, "Open", &request, client(link).open(request.clone())).await
     }
 
-    fn offered(&self, session: [u8; 16], secret: [u8; 32], offer: Vec<u8>, confirm: Vec<u8>) -> Flow<Offered> {
-        let transcript = keys::transcript(&offer, std::slice::from_ref(&confirm));
+    fn offered(&mut self, session: [u8; 16], secret: [u8; 32], offer: Vec<u8>, confirm: Vec<u8>) -> Flow<Offered> {
+        let third = self.third(&offer);
+        let others: Vec<Vec<u8>> = third.iter().map(|third| third.confirm.clone()).collect();
+        let transcript = keys::transcript(&offer, &[others.as_slice(), std::slice::from_ref(&confirm)].concat());
+        let algorithm = self.plan().algorithm;
         self.record.facts(|facts| {
             facts.session = hex::encode(session);
             facts.offer = hex::encode(&offer);
             facts.transcript = hex::encode(transcript);
+            facts.others = others.iter().map(hex::encode).collect();
+            facts.algorithm = algorithm.into();
         });
         // The judge says what is wrong with a confirm; here it is only needed for the keys.
         let document = dsse::parse(&confirm).ok().and_then(|e| serde_json::from_slice::<Value>(&e.payload).ok());
         let ephemeral = document.as_ref().and_then(|d| d["ephemeral"].as_str()).and_then(|h| hex::decode(h).ok());
         let Some(peer_ephemeral) = ephemeral.and_then(|e| e.try_into().ok()) else { return Err(Stop::Told) };
-        Ok(Offered { session, offer, confirm, ephemeral: secret, peer_ephemeral, transcript })
+        Ok(Offered { session, offer, confirm, ephemeral: secret, peer_ephemeral, transcript, third })
     }
 
     /// The offer's payload, as the case alters it, and what was altered.
     fn offer(&mut self, session: [u8; 16], ephemeral: &[u8; 32]) -> (Vec<u8>, Option<String>) {
-        let setting = &self.case.setting;
+        let (setting, plan) = (&self.case.setting, self.plan());
         let mut offer = json!({
             "type": "hefu/offer/1", "versions": ["1.0"], "suites": [1],
             "session": hex::encode(session), "job": hex::encode(self.rng.bytes::<16>()),
@@ -137,15 +151,23 @@ impl Dialogue<'_> {
                 { "party": self.me.id, "ephemeral": hex::encode(ephemeral) },
                 { "party": self.world.target.party, "dataset": setting.dataset },
             ],
-            "purpose": PURPOSE, "outputs": ["model"],
+            "purpose": PURPOSE, "outputs": [plan.output],
             "plan": {
-                "stages": ["align"], "join": setting.join, "missing": "error", "split": "sha256-mod10-3",
-                "algorithm": "align-ecdh-1", "lambda": 1.0, "max_evaluations": 40,
+                "stages": plan.stages, "join": setting.join, "missing": "error", "split": plan.split,
+                "algorithm": plan.algorithm, "lambda": super::vlr::LAMBDA, "max_evaluations": plan.max_evaluations,
             },
             "limits": { "max_chunk": self.max_chunk(), "max_message": self.world.capabilities.max_message },
             "extensions": [],
         });
-        let told = self.alter_offer(&mut offer);
+        if let Some(model) = plan.model {
+            offer["plan"]["model"] = hex::encode(model).into();
+        }
+        if self.has_third()
+            && let Some(parties) = offer["parties"].as_array_mut()
+        {
+            parties.insert(1, json!({ "party": self.world.second.id, "dataset": "suite" }));
+        }
+        let told = self.alter_offer(&mut offer).or(plan.told);
         let mut text = offer.to_string();
         if let Some(Operator::OfferText { find, replace }) = self.operator {
             text = text.replacen(find, replace, 1);
@@ -186,13 +208,15 @@ impl Dialogue<'_> {
             confirm.insert(1, b' ');
             self.deviation("a space inside the target's own confirm; the transcript is over these bytes");
         }
-        let transcript = keys::transcript(&offered.offer, std::slice::from_ref(&confirm));
+        let mut confirms: Vec<Vec<u8>> = offered.third.iter().map(|third| third.confirm.clone()).collect();
+        confirms.push(confirm);
+        let transcript = keys::transcript(&offered.offer, &confirms);
         let mut signature = self.me.signing.sign(&keys::transcript_statement(0, &transcript)).to_bytes();
         if altered && matches!(self.operator, Some(Operator::TranscriptFlip)) {
             signature[0] ^= 1;
             self.deviation("the lowest bit of the transcript signature's first byte");
         }
-        ConfirmRequest { session: offered.session.to_vec(), confirms: vec![confirm], signature: signature.to_vec() }
+        ConfirmRequest { session: offered.session.to_vec(), confirms, signature: signature.to_vec() }
     }
 
     async fn send_confirm(&self, link: &Link, party: &Party, request: ConfirmRequest) -> Flow<ConfirmResponse> {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use hefu_proto::v1::channel_service_client::ChannelServiceClient;
-use hefu_proto::v1::{ExchangeRequest, ExchangeResponse};
+use hefu_proto::v1::ExchangeRequest;
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Status};
 
@@ -16,17 +17,24 @@ use crate::transcript::Event;
 use crate::wire::frame::{self, Header, TAG};
 use crate::wire::{keys, message};
 
+/// Header and body of one frame.
+pub(super) type Sealed = (Vec<u8>, Vec<u8>);
+
 /// What comes from the target.
-enum Incoming {
-    Frame(ExchangeResponse),
+pub(super) enum Incoming {
+    Frame(Sealed),
     Refused(Box<Status>),
     End,
 }
 
 /// One open stream and its keys.
 pub(super) struct Stream {
-    out: mpsc::UnboundedSender<ExchangeRequest>,
+    out: mpsc::UnboundedSender<Sealed>,
     incoming: mpsc::UnboundedReceiver<Incoming>,
+    /// The connection below, where the suite dialled.
+    link: Option<Link>,
+    /// The suite's rank and the target's.
+    ranks: (u16, u16),
     seal_key: [u8; 32],
     open_key: [u8; 32],
     session: [u8; 16],
@@ -36,12 +44,65 @@ pub(super) struct Stream {
     ended: bool,
 }
 
+impl Stream {
+    /// A stream under the keys of a session; `ranks` are the suite's and the target's.
+    pub(super) fn new(
+        offered: &Offered,
+        ranks: (u16, u16),
+        link: Option<Link>,
+        max_chunk: usize,
+        out: mpsc::UnboundedSender<Sealed>,
+        incoming: mpsc::UnboundedReceiver<Incoming>,
+    ) -> Stream {
+        let pair = keys::Pair::new(&offered.transcript, &offered.ephemeral, &offered.peer_ephemeral);
+        Stream {
+            out,
+            incoming,
+            link,
+            ranks,
+            seal_key: pair.frame_key(ranks.0, ranks.1),
+            open_key: pair.frame_key(ranks.1, ranks.0),
+            session: offered.session,
+            max_chunk,
+            sequence: 0,
+            partial: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Whether the target, or the suite, has ended it.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    fn header(&self, kind: u16, chunk: (usize, u32), length: usize, chunk_length: usize) -> Header {
+        Header {
+            version: 1,
+            flags: 0,
+            kind,
+            from: self.ranks.0,
+            to: self.ranks.1,
+            session: self.session,
+            stage: 1,
+            round: 0,
+            sequence: self.sequence,
+            chunk: chunk.0 as u32,
+            chunks: chunk.1,
+            length: length as u64,
+            chunk_length: chunk_length as u32,
+            reserved: 0,
+        }
+    }
+}
+
 impl Dialogue<'_> {
     /// Opens the stream of a session; the answer's headers are not waited for.
     pub(super) fn exchange(&self, link: &Link, offered: &Offered) -> Stream {
         let (out, requests) = mpsc::unbounded_channel();
         let (sink, incoming) = mpsc::unbounded_channel();
-        let mut request = Request::new(UnboundedReceiverStream::new(requests));
+        let requests = UnboundedReceiverStream::new(requests)
+            .map(|(header, body): Sealed| ExchangeRequest { header: header.into(), body: body.into() });
+        let mut request = Request::new(requests);
         if let Ok(value) = hex::encode(offered.session).parse() {
             request.metadata_mut().insert("hefu-session", value);
         }
@@ -54,30 +115,18 @@ impl Dialogue<'_> {
             };
             loop {
                 match stream.message().await {
-                    Ok(Some(frame)) => sink.send(Incoming::Frame(frame))?,
+                    Ok(Some(frame)) => sink.send(Incoming::Frame((frame.header.into(), frame.body.into())))?,
                     Ok(None) => return sink.send(Incoming::End),
                     Err(status) => return sink.send(Incoming::Refused(Box::new(status))),
                 }
             }
         });
-        let pair = keys::Pair::new(&offered.transcript, &offered.ephemeral, &offered.peer_ephemeral);
-        Stream {
-            out,
-            incoming,
-            seal_key: pair.frame_key(0, 1),
-            open_key: pair.frame_key(1, 0),
-            session: offered.session,
-            max_chunk: self.max_chunk() as usize,
-            sequence: 0,
-            partial: Vec::new(),
-            ended: false,
-        }
+        Stream::new(offered, (0, 1), Some(link.clone()), self.max_chunk() as usize, out, incoming)
     }
 
     /// Sends a message, altered as the case says, in frames.
     pub(super) async fn send(
         &self,
-        link: &Link,
         stream: &mut Stream,
         kind: u16,
         batch: usize,
@@ -85,7 +134,7 @@ impl Dialogue<'_> {
     ) -> Flow<()> {
         match self.operator {
             Some(Operator::Silence { message }) if message::kind(message) == Some(kind) => {
-                return self.fall_silent(link, stream, message).await;
+                return self.fall_silent(stream, message).await;
             }
             Some(Operator::Insert { before, kind: other, payload })
                 if message::kind(before) == Some(kind) && batch == 0 =>
@@ -102,7 +151,7 @@ impl Dialogue<'_> {
         Ok(())
     }
 
-    fn send_frames(&self, stream: &mut Stream, kind: u16, payload: &[u8]) {
+    pub(super) fn send_frames(&self, stream: &mut Stream, kind: u16, payload: &[u8]) {
         let mut chunks = frame::chunks(payload, stream.max_chunk);
         if let Some(Operator::ChunkAbove { message }) = self.operator
             && message::kind(message) == Some(kind)
@@ -124,22 +173,7 @@ impl Dialogue<'_> {
         }
         let count = chunks.len() as u32;
         for (index, chunk) in chunks.into_iter().enumerate() {
-            let header = Header {
-                version: 1,
-                flags: 0,
-                kind,
-                from: 0,
-                to: 1,
-                session: stream.session,
-                stage: 1,
-                round: 0,
-                sequence: stream.sequence,
-                chunk: index as u32,
-                chunks: count,
-                length: payload.len() as u64,
-                chunk_length: chunk.len() as u32,
-                reserved: 0,
-            };
+            let header = stream.header(kind, (index, count), payload.len(), chunk.len());
             stream.sequence += 1;
             self.send_frame(stream, header.clone(), &chunk);
             self.repeat(stream, &header, chunk);
@@ -159,7 +193,7 @@ impl Dialogue<'_> {
             chunk: hex::encode(chunk),
         });
         // A stream that has ended is noticed when reading.
-        let _ = stream.out.send(ExchangeRequest { header: bytes.into(), body: body.into() });
+        let _ = stream.out.send((bytes, body));
     }
 
     fn repeat(&self, stream: &Stream, header: &Header, mut chunk: Vec<u8>) {
@@ -177,7 +211,6 @@ impl Dialogue<'_> {
     /// The next whole message of the target.
     pub(super) async fn receive(
         &self,
-        link: &Link,
         stream: &mut Stream,
         waiting_for: &str,
         deadline: Duration,
@@ -186,9 +219,9 @@ impl Dialogue<'_> {
             let Some(incoming) = next(stream, deadline).await else {
                 return Err(self.silence(waiting_for, deadline));
             };
-            if let Some((kind, payload)) = self.take(link, stream, incoming)? {
+            if let Some((kind, payload)) = self.take(stream, incoming)? {
                 if kind == message::ERROR {
-                    self.told_error(link, stream, &payload).await;
+                    self.told_error(stream, &payload).await;
                     return Err(Stop::Told);
                 }
                 return Ok((kind, payload));
@@ -196,21 +229,39 @@ impl Dialogue<'_> {
         }
     }
 
+    /// As [`Dialogue::receive`], for a caller that looks elsewhere meanwhile: `None` where nothing came in time.
+    pub(super) async fn try_receive(&self, stream: &mut Stream, time: Duration) -> Flow<Option<(u16, Vec<u8>)>> {
+        loop {
+            if stream.ended {
+                return Err(Stop::Told);
+            }
+            let Some(incoming) = next(stream, time).await else { return Ok(None) };
+            match self.take(stream, incoming)? {
+                Some((message::ERROR, payload)) => {
+                    self.told_error(stream, &payload).await;
+                    return Err(Stop::Told);
+                }
+                Some(heard) => return Ok(Some(heard)),
+                None => {}
+            }
+        }
+    }
+
     /// A message that is there already.
-    pub(super) fn peek(&self, link: &Link, stream: &mut Stream) -> Flow<Option<(u16, Vec<u8>)>> {
+    pub(super) fn peek(&self, stream: &mut Stream) -> Flow<Option<(u16, Vec<u8>)>> {
         while let Ok(incoming) = stream.incoming.try_recv() {
             if stream.ended {
                 break;
             }
-            if let Some(message) = self.take(link, stream, incoming)? {
+            if let Some(message) = self.take(stream, incoming)? {
                 return Ok(Some(message));
             }
         }
         Ok(None)
     }
 
-    fn take(&self, link: &Link, stream: &mut Stream, incoming: Incoming) -> Flow<Option<(u16, Vec<u8>)>> {
-        let frame = match incoming {
+    fn take(&self, stream: &mut Stream, incoming: Incoming) -> Flow<Option<(u16, Vec<u8>)>> {
+        let (header_bytes, body) = match incoming {
             Incoming::Frame(frame) => frame,
             Incoming::End => {
                 stream.ended = true;
@@ -219,18 +270,18 @@ impl Dialogue<'_> {
             }
             Incoming::Refused(status) => {
                 stream.ended = true;
-                return Err(self.refused(link, "Exchange", &status));
+                return Err(self.refused(stream.link.as_ref(), "Exchange", &status));
             }
         };
-        let header = Header::decode(&frame.header);
-        let chunk = header.as_ref().and_then(|h| frame::open(&stream.open_key, &frame.header, h.sequence, &frame.body));
+        let header = Header::decode(&header_bytes);
+        let chunk = header.as_ref().and_then(|h| frame::open(&stream.open_key, &header_bytes, h.sequence, &body));
         self.record.push(Event::FrameReceived {
-            header: hex::encode(&frame.header),
+            header: hex::encode(&header_bytes),
             chunk: chunk.as_ref().map(hex::encode),
-            body_length: frame.body.len(),
+            body_length: body.len(),
         });
         let (Some(header), Some(chunk)) = (header, chunk) else { return Err(Stop::Told) };
-        debug_assert_eq!(chunk.len() + TAG, frame.body.len());
+        debug_assert_eq!(chunk.len() + TAG, body.len());
         stream.partial.extend_from_slice(&chunk);
         if header.chunk + 1 < header.chunks {
             return Ok(None);
@@ -239,7 +290,7 @@ impl Dialogue<'_> {
     }
 
     /// Writes an ERROR frame down as the refusal that it is, then listens a little for what must not follow.
-    pub(super) async fn told_error(&self, link: &Link, stream: &mut Stream, payload: &[u8]) {
+    pub(super) async fn told_error(&self, stream: &mut Stream, payload: &[u8]) {
         let read = message::read_error(payload);
         let text = read.as_ref().map_or_else(|| hex::encode(payload), |(_, json)| json.to_string());
         self.record.push(Event::Refused {
@@ -252,20 +303,20 @@ impl Dialogue<'_> {
         });
         let grace = (self.world.round_trip * 20).max(Duration::from_millis(20));
         while let Some(incoming) = next(stream, grace).await {
-            if self.take(link, stream, incoming).is_err() {
+            if self.take(stream, incoming).is_err() {
                 break;
             }
         }
     }
 
     /// Sends nothing and listens until the declared idle time is well over.
-    async fn fall_silent(&self, link: &Link, stream: &mut Stream, message: &str) -> Flow<()> {
+    async fn fall_silent(&self, stream: &mut Stream, message: &str) -> Flow<()> {
         let idle = Duration::from_millis(self.world.limits.idle_timeout_ms);
         self.deviation(format!("silence in place of {message}; the declared idle time is {} ms", idle.as_millis()));
         let end = tokio::time::Instant::now() + idle * 2 + self.world.deadline;
         loop {
             let rest = end.saturating_duration_since(tokio::time::Instant::now());
-            self.receive(link, stream, "the end of the idle time", rest).await?;
+            self.receive(stream, "the end of the idle time", rest).await?;
         }
     }
 
@@ -274,30 +325,15 @@ impl Dialogue<'_> {
         self.deviation("ALIGN_SIZE before Confirm");
         self.send_frames(&mut stream, message::SIZE, &message::size(1));
         // Any message is an acceptance: it is written down, and nothing more is to be learnt.
-        self.receive(link, &mut stream, "a refusal", self.world.deadline).await.and(Err(Stop::Told))
+        self.receive(&mut stream, "a refusal", self.world.deadline).await.and(Err(Stop::Told))
     }
 
     /// Opens a stream on somebody else's session; only a refusal lets the dialogue go on.
     pub(super) async fn strangers_exchange(&self, link: &Link, offered: &Offered) -> Flow<()> {
         let mut stream = self.exchange(link, offered);
-        let header = Header {
-            version: 1,
-            flags: 0,
-            kind: message::SIZE,
-            from: 0,
-            to: 1,
-            session: offered.session,
-            stage: 1,
-            round: 0,
-            sequence: 0,
-            chunk: 0,
-            chunks: 1,
-            length: 8,
-            chunk_length: 8,
-            reserved: 0,
-        };
+        let header = stream.header(message::SIZE, (0, 1), 8, 8);
         self.send_frame(&stream, header, &message::size(1));
-        let answer = self.receive(link, &mut stream, "a refusal", self.world.deadline).await;
+        let answer = self.receive(&mut stream, "a refusal", self.world.deadline).await;
         self.expect_refusal(answer)
     }
 }
