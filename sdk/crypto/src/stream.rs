@@ -28,6 +28,14 @@ impl Stream {
         Stream { cipher: aes::Aes128::new(&key.into()), counter: 0, rest: [0; BLOCK], used: BLOCK }
     }
 
+    /// The stream of a key from its `word`th `u64le` value on; an even number, so that it begins with a block.
+    pub fn at_word(key: [u8; 16], word: u64) -> Self {
+        debug_assert!(word.is_multiple_of(2));
+        let mut stream = Stream::new(key);
+        stream.counter = u128::from(word / 2);
+        stream
+    }
+
     /// The next bytes.
     pub fn fill(&mut self, out: &mut [u8]) {
         let (head, out) = out.split_at_mut(out.len().min(BLOCK - self.used));
@@ -55,6 +63,29 @@ impl Stream {
         });
         for word in single {
             *word = self.u64();
+        }
+    }
+
+    /// Adds the next `u64le` values to as many words, modulo 2^64.
+    pub fn add_to(&mut self, words: &mut [u64]) {
+        self.combine(words, u64::wrapping_add);
+    }
+
+    /// Takes the next `u64le` values from as many words, modulo 2^64.
+    pub fn take_from(&mut self, words: &mut [u64]) {
+        self.combine(words, u64::wrapping_sub);
+    }
+
+    #[inline]
+    fn combine(&mut self, words: &mut [u64], with: impl Fn(u64, u64) -> u64) {
+        let (pairs, single) = words.split_at_mut(if self.used == BLOCK { words.len() / 2 * 2 } else { 0 });
+        self.blocks(pairs, |words, bytes| {
+            for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+                *word = with(*word, u64::from_le_bytes(*bytes));
+            }
+        });
+        for word in single {
+            *word = with(*word, self.u64());
         }
     }
 
