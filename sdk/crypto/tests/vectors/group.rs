@@ -1,5 +1,5 @@
 //! The vectors of hash to group, with the bytes in between.
-use super::{Blinder, expand_message, hash_to_group};
+use super::{Blinder, Expander, hash_to_group};
 use crate::case::{Hex, each_without, hex};
 use serde::Deserialize;
 use serde_json::json;
@@ -18,7 +18,7 @@ struct Key {
 fn hash_to_group_vectors() {
     each_without("hash_to_group", &["dst"], |Key { key, suite, rank, transcript }| {
         let tag = [b"hefu/1 align ".as_slice(), &suite.to_be_bytes(), &rank.to_be_bytes(), &transcript.0].concat();
-        Ok(json!({ "uniform": hex(expand_message(&tag, &key.0)), "element": hex(hash_to_group(&tag, &key.0)) }))
+        Ok(json!({ "uniform": hex(Expander::new(&tag).expand(&key.0)), "element": hex(hash_to_group(&tag, &key.0)) }))
     });
 }
 

@@ -1,38 +1,21 @@
 //! ristretto255 (RFC 9496) for alignment: hash to group, blinding, in parallel batches.
-use crate::{Error, Seed};
-use curve25519_dalek::{RistrettoPoint, Scalar, ristretto::CompressedRistretto, traits::Identity};
-use hefu_core::fault::{Switch, is_on};
+mod expand;
+mod points;
+
+use crate::{Backend, Error, Seed};
+use curve25519_dalek::{RistrettoPoint, Scalar};
+use expand::Expander;
+pub use points::{ELEMENT_BYTES, Points, Products};
 use rayon::prelude::*;
-use sha2::{Digest, Sha512};
 use std::fmt;
 use zeroize::Zeroize;
 
-/// Bytes of an encoded element.
-pub const ELEMENT_BYTES: usize = 32;
 /// Elements that one task works on: enough to make the shared inversion of the encoding cheap.
 const TASK_ELEMENTS: usize = 256;
 
 /// `ristretto255_XMD:SHA-512_R255MAP_RO_` (RFC 9380, appendix B) of one message; `tag` has at most 255 bytes.
 pub fn hash_to_group(tag: &[u8], message: &[u8]) -> [u8; ELEMENT_BYTES] {
-    hash_to_point(tag, message).compress().to_bytes()
-}
-
-/// expand_message_xmd, then the one-way map.
-fn hash_to_point(tag: &[u8], message: &[u8]) -> RistrettoPoint {
-    RistrettoPoint::from_uniform_bytes(&expand_message(tag, message))
-}
-
-/// expand_message_xmd with SHA-512 to 64 bytes (RFC 9380, section 5.3.1).
-fn expand_message(tag: &[u8], message: &[u8]) -> [u8; 64] {
-    let length = [u8::try_from(tag.len()).unwrap_or(u8::MAX)];
-    let first = Sha512::new()
-        .chain_update([0; 128])
-        .chain_update(message)
-        .chain_update([0, 64, 0])
-        .chain_update(tag)
-        .chain_update(length)
-        .finalize();
-    Sha512::new().chain_update(first).chain_update([1]).chain_update(tag).chain_update(length).finalize().into()
+    RistrettoPoint::from_uniform_bytes(&Expander::new(tag).expand(message)).compress().to_bytes()
 }
 
 /// A party's secret scalar for one alignment.
@@ -42,6 +25,7 @@ fn expand_message(tag: &[u8], message: &[u8]) -> [u8; 64] {
 pub struct Blinder {
     /// Half of the scalar: results are doubled while they are encoded, which shares one inversion a batch.
     half: Scalar,
+    backend: Backend,
 }
 
 impl Blinder {
@@ -65,17 +49,19 @@ impl Blinder {
     }
 
     fn of(scalar: Scalar) -> Self {
-        Blinder { half: scalar * Scalar::from(2u8).invert() }
+        Blinder { half: scalar * Scalar::from(2u8).invert(), backend: Backend::detect() }
+    }
+
+    /// The same blinder with another backend than the fastest: for tests and measurements.
+    pub fn with_backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
     }
 
     /// Blinded hashes of keys: `scalar · HashToGroup(key)`, in order.
     pub fn hash_and_blind<K: AsRef<[u8]> + Sync>(&self, tag: &[u8], keys: &[K]) -> Vec<[u8; ELEMENT_BYTES]> {
-        keys.par_chunks(TASK_ELEMENTS)
-            .flat_map_iter(|keys| {
-                let points: Vec<_> = keys.iter().map(|key| hash_to_point(tag, key.as_ref()) * self.half).collect();
-                encode_doubled(&points)
-            })
-            .collect()
+        let tasks = keys.par_chunks(TASK_ELEMENTS);
+        tasks.flat_map_iter(|keys| Points::hash(self.backend, tag, keys).times(self).encode()).collect()
     }
 
     /// A peer's elements times the scalar, in order; `elements` holds 32 bytes each.
@@ -83,35 +69,12 @@ impl Blinder {
     /// # Errors
     /// `BadElement` where one is not canonical or is the identity (ALIGN-1, ALIGN-2).
     pub fn blind(&self, elements: &[u8]) -> Result<Vec<[u8; ELEMENT_BYTES]>, Error> {
-        if !elements.len().is_multiple_of(ELEMENT_BYTES) {
-            return Err(Error::BadElement);
-        }
-        let chunks: Result<Vec<Vec<_>>, Error> = elements
-            .par_chunks(TASK_ELEMENTS * ELEMENT_BYTES)
-            .map(|elements| {
-                let points: Result<Vec<_>, Error> =
-                    elements.chunks_exact(ELEMENT_BYTES).map(|e| Ok(decode(e)? * self.half)).collect();
-                Ok(encode_doubled(&points?))
-            })
-            .collect();
-        chunks.map(|chunks| chunks.into_iter().flatten().collect())
+        let (elements, []) = elements.as_chunks::<ELEMENT_BYTES>() else { return Err(Error::BadElement) };
+        let tasks = elements.par_chunks(TASK_ELEMENTS);
+        let products: Result<Vec<Vec<_>>, Error> =
+            tasks.map(|elements| Ok(Points::decode(self.backend, elements)?.times(self).encode())).collect();
+        products.map(|products| products.concat())
     }
-}
-
-fn decode(element: &[u8]) -> Result<RistrettoPoint, Error> {
-    let point = CompressedRistretto::from_slice(element)
-        .ok()
-        .and_then(|compressed| compressed.decompress())
-        .ok_or(Error::BadElement)?;
-    if point == RistrettoPoint::identity() && !is_on(Switch::AcceptsIdentity) {
-        Err(Error::BadElement)
-    } else {
-        Ok(point)
-    }
-}
-
-fn encode_doubled(points: &[RistrettoPoint]) -> Vec<[u8; ELEMENT_BYTES]> {
-    RistrettoPoint::double_and_compress_batch(points).into_iter().map(|c| c.to_bytes()).collect()
 }
 
 impl Drop for Blinder {
@@ -127,7 +90,7 @@ impl fmt::Debug for Blinder {
 }
 
 #[cfg(test)]
-#[path = "../tests/vectors/group.rs"]
+#[path = "../../tests/vectors/group.rs"]
 mod vectors;
 
 #[cfg(test)]
