@@ -1,14 +1,24 @@
 //! The channel of a session: sealed frames in, sealed frames out, and the relay between collaborators.
+mod budget;
+// What survives the loss of a peer is for jobs that pool rows; no other job may.
+#[allow(dead_code)]
+mod hub;
+mod outbox;
 mod port;
 mod reader;
 
-pub(crate) use port::{Port, Wiring};
+pub(crate) use port::Port;
 
+use budget::Claim;
 use bytes::Bytes;
-use hefu_core::{Fault, PartyId, Rank};
+use hefu_core::{Code, Fault, PartyId, Rank, SessionId};
+use hefu_protocol::frame::{self, Limits};
+use hefu_protocol::session::Keys;
 use hefu_protocol::{Error, Message};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 
@@ -16,6 +26,38 @@ use tokio_stream::Stream;
 pub(crate) const QUEUED_FRAMES: usize = 8;
 /// Messages that may wait for a machine before the network waits.
 const QUEUED_MESSAGES: usize = 32;
+/// How long the last words of a session may take, in either direction.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// The facts of a confirmed session.
+#[derive(Clone)]
+pub(crate) struct Wiring {
+    pub(crate) session: SessionId,
+    pub(crate) own: Rank,
+    /// By rank.
+    pub(crate) parties: Arc<[PartyId]>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) limits: Limits,
+    /// Bytes of messages that may wait here: twice the longest message at least.
+    pub(crate) memory: u64,
+    /// Time without an awaited frame after which the session ends (FRAME-12).
+    pub(crate) idle: Duration,
+}
+
+impl Wiring {
+    pub(crate) fn party(&self, rank: Rank) -> PartyId {
+        self.parties[rank.index()].clone()
+    }
+
+    /// One link's equal part of the memory, bytes.
+    pub(crate) fn share(&self, links: usize) -> u64 {
+        self.memory / u64::try_from(links.max(1)).unwrap_or(u64::MAX)
+    }
+
+    fn others(&self) -> impl Iterator<Item = Rank> + '_ {
+        (0..self.keys.parties()).map(Rank).filter(|rank| *rank != self.own)
+    }
+}
 
 /// A sealed frame on its way.
 #[derive(Debug, Clone)]
@@ -27,6 +69,18 @@ pub(crate) struct Frame {
 impl Frame {
     fn len(&self) -> u64 {
         (self.header.len() + self.body.len()) as u64
+    }
+
+    /// The stage that the header names; 0 where it is none.
+    fn stage(&self) -> usize {
+        let bytes = self.header.get(24..28).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(u32::from_be_bytes).and_then(|stage| usize::try_from(stage).ok()).unwrap_or(0)
+    }
+}
+
+impl From<frame::Frame> for Frame {
+    fn from(frame: frame::Frame) -> Self {
+        Frame { header: Bytes::from(frame.header), body: Bytes::from(frame.body) }
     }
 }
 
@@ -42,38 +96,47 @@ pub(crate) struct Duplex {
     pub(crate) sink: Sink,
 }
 
-/// Sealed frame bytes, header and body.
+/// Stages that are counted apart; frames of any other count as stage 0.
+const STAGES: usize = 16;
+
+/// Sealed frame bytes, header and body, by the stage that the frames belong to: parties are not always in the same one.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
-    sent: AtomicU64,
-    received: AtomicU64,
+    sent: [AtomicU64; STAGES],
+    received: [AtomicU64; STAGES],
 }
 
 impl Traffic {
+    /// Of all stages.
     pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
     }
 
-    pub(crate) fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
+    /// Of one stage: sent, and received.
+    pub(crate) fn of_stage(&self, stage: u32) -> (u64, u64) {
+        let index = usize::try_from(stage).unwrap_or(0);
+        let load = |counters: &[AtomicU64]| counters.get(index).map_or(0, |bytes| bytes.load(Ordering::Relaxed));
+        (load(&self.sent), load(&self.received))
     }
 
     fn count_sent(&self, frame: &Frame) {
-        self.sent.fetch_add(frame.len(), Ordering::Relaxed);
+        let counter = self.sent.get(frame.stage()).unwrap_or(&self.sent[0]);
+        counter.fetch_add(frame.len(), Ordering::Relaxed);
     }
 
     fn count_received(&self, frame: &Frame) {
-        self.received.fetch_add(frame.len(), Ordering::Relaxed);
+        let counter = self.received.get(frame.stage()).unwrap_or(&self.received[0]);
+        counter.fetch_add(frame.len(), Ordering::Relaxed);
     }
 }
 
-/// What a reader tells the port.
+/// What a reader or a sender tells.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A whole message and its authenticated sender.
-    Message(Rank, Message),
+    /// A whole message, its authenticated sender, and its place in memory.
+    Message(Rank, Message, Claim),
     /// A link is over. `clean`: the peer closed its direction.
-    Ended { fault: Fault, clean: bool },
+    Ended { link: Rank, fault: Fault, clean: bool },
 }
 
 /// The switch that ends a job from outside: its first fault is the one that counts.
@@ -127,6 +190,22 @@ pub(crate) fn refusal(error: &Error) -> Fault {
 pub(crate) fn blame(error: &Error, parties: &[PartyId]) -> Fault {
     let fault = refusal(error);
     match error.culprit().and_then(|rank| parties.get(rank.index())) {
+        Some(party) => fault.by(party),
+        None => fault,
+    }
+}
+
+/// What an ERROR message says, in this node's own words (spec/frame.md, section 3; ERR-2).
+fn peer_error(parties: &[PartyId], rank: Rank, message: &Message) -> Fault {
+    let (code, json) = match message.read_error(rank) {
+        Ok(told) => told,
+        Err(error) => return blame(&error, parties),
+    };
+    let fault = Fault::new(Code::from_number(code).unwrap_or(Code::PeerAborted));
+    let named = serde_json::from_slice::<serde_json::Value>(json).ok();
+    let named = named.as_ref().and_then(|json| json.get("party")).and_then(|party| party.as_str());
+    let named = named.and_then(|party| PartyId::parse(party).ok());
+    match named.as_ref().or_else(|| parties.get(rank.index())) {
         Some(party) => fault.by(party),
         None => fault,
     }

@@ -1,43 +1,17 @@
 //! What a driver sends and receives through: messages of one session, in order, with back-pressure.
-use super::reader::Reader;
-use super::{Duplex, Event, Frame, QUEUED_MESSAGES, Sink, Stopper, Traffic, blame, stopped};
-use bytes::Bytes;
-use hefu_core::{Code, Fault, PartyId, Rank, SessionId, Stage};
-use hefu_protocol::frame::{Limits, Receiver, Sealer};
-use hefu_protocol::session::Keys;
+use super::budget::{Budget, Claim, Pulse, allowance};
+use super::reader::{Reader, Relay};
+use super::{
+    Duplex, Event, Frame, LAST_WORDS, QUEUED_MESSAGES, Sink, Stopper, Traffic, Wiring, blame, peer_error, stopped,
+};
+use hefu_core::{Code, Fault, PartyId, Rank, Stage};
+use hefu_protocol::frame::{Receiver, Sealer};
 use hefu_protocol::{Error, Kind, Message, Outgoing};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
-
-/// The facts of a confirmed session.
-#[derive(Clone)]
-pub(crate) struct Wiring {
-    pub(crate) session: SessionId,
-    pub(crate) own: Rank,
-    /// By rank.
-    pub(crate) parties: Arc<[PartyId]>,
-    pub(crate) keys: Arc<Keys>,
-    pub(crate) limits: Limits,
-    /// Time without an awaited frame after which the session ends (FRAME-12).
-    pub(crate) idle: Duration,
-}
-
-impl Wiring {
-    pub(crate) fn party(&self, rank: Rank) -> PartyId {
-        self.parties[rank.index()].clone()
-    }
-
-    fn others(&self) -> impl Iterator<Item = Rank> + '_ {
-        (0..self.keys.parties()).map(Rank).filter(|rank| *rank != self.own)
-    }
-}
-
-/// How long the last words of a session may take, in either direction.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 struct Outlet {
     sealer: Sealer,
@@ -54,10 +28,10 @@ pub(crate) struct Port {
     /// By receiver rank; `None` at the own rank.
     outlets: Vec<Option<Outlet>>,
     inbox: mpsc::Receiver<Event>,
-    held: VecDeque<(Rank, Message)>,
+    /// Messages of a later stage, or that came while this party was sending.
+    held: VecDeque<(Rank, Message, Claim)>,
     held_bytes: u64,
-    /// By rank: when its last frame came.
-    heard: Vec<Instant>,
+    pulse: Pulse,
     traffic: Arc<Traffic>,
     stop: watch::Receiver<Option<Fault>>,
     readers: Vec<AbortHandle>,
@@ -69,7 +43,7 @@ impl Port {
         let (sender, inbox) = mpsc::channel(QUEUED_MESSAGES);
         let count = wiring.parties.len();
         let is_initiator = wiring.own == Rank::INITIATOR;
-        let mut relays: Vec<Option<Sink>> = vec![None; count];
+        let mut relays: Vec<Option<Relay>> = vec![None; count];
         let mut outlets: Vec<Option<Outlet>> = (0..count).map(|_| None).collect();
         for rank in wiring.others() {
             let link = links.iter().find(|link| !is_initiator || link.peer == rank);
@@ -77,10 +51,10 @@ impl Port {
             let sealer = wiring.keys.sealer(rank, wiring.limits.max_chunk);
             outlets[rank.index()] = Some(Outlet { sealer, sink: link.sink.clone(), link: link.peer, is_broken: false });
             if is_initiator {
-                relays[rank.index()] = Some(link.sink.clone());
+                relays[rank.index()] = Some(Relay::Waiting(link.sink.clone()));
             }
         }
-        let mut readers = Vec::new();
+        let (mut readers, pulse, budget) = (Vec::new(), Pulse::new(count), Budget::new(wiring.memory));
         for link in links {
             let mut openers: Vec<_> = (0..count).map(|_| None).collect();
             for rank in wiring.others().filter(|rank| !is_initiator || *rank == link.peer) {
@@ -90,6 +64,10 @@ impl Port {
                 own: wiring.own,
                 peer: link.peer,
                 parties: wiring.parties.clone(),
+                idle: wiring.idle,
+                claims: (0..count).map(|_| None).collect(),
+                budget: budget.clone(),
+                pulse: pulse.clone(),
                 receiver: Receiver::new(wiring.session, wiring.own, link.peer, openers),
                 relays: relays.clone(),
                 traffic: traffic.clone(),
@@ -98,7 +76,7 @@ impl Port {
             readers.push(tokio::spawn(reader.run(link.source)).abort_handle());
         }
         Port {
-            heard: vec![Instant::now(); count],
+            pulse,
             stop: stopper.watch(),
             held: VecDeque::new(),
             held_bytes: 0,
@@ -128,32 +106,38 @@ impl Port {
         self.stop.borrow().clone().map_or(Ok(()), Err)
     }
 
-    /// Seals a message and hands its frames to the network.
+    /// Seals a message, frame by frame, and hands the frames to the network.
     ///
     /// While the network is full, messages that arrive are taken in: two parties that both send never wait for each
     /// other.
     ///
     /// # Errors
-    /// `PEER_SLOW` where the peer takes nothing for the idle time; what ends the session.
+    /// `PEER_SLOW` where the peer takes no frame for the idle time, or all of them too slowly (FRAME-14); what ends the
+    /// session.
     pub(crate) async fn send(&mut self, outgoing: Outgoing) -> Result<(), Fault> {
-        let parties = self.wiring.parties.clone();
-        let outlet = self.outlets.get_mut(outgoing.to.index()).and_then(Option::as_mut);
-        let outlet = outlet.ok_or_else(|| Fault::because(Code::Internal, "a message has no receiver"))?;
-        let frames = outlet.sealer.seal(&outgoing.message).map_err(|e| blame(&e, &parties))?;
-        let (sink, link) = (outlet.sink.clone(), outlet.link);
+        let place = self.outlets.get_mut(outgoing.to.index());
+        let Some(mut outlet) = place.and_then(Option::take) else {
+            return Err(Fault::because(Code::Internal, "a message has no receiver"));
+        };
         outlet.is_broken = true;
-        for frame in frames {
-            let frame = Frame { header: Bytes::from(frame.header), body: Bytes::from(frame.body) };
-            self.push(&sink, link, frame).await?;
-        }
-        if let Some(Some(outlet)) = self.outlets.get_mut(outgoing.to.index()) {
-            outlet.is_broken = false;
+        let sent = self.send_frames(&mut outlet, &outgoing.message).await;
+        outlet.is_broken = sent.is_err();
+        self.outlets[outgoing.to.index()] = Some(outlet);
+        sent
+    }
+
+    async fn send_frames(&mut self, outlet: &mut Outlet, message: &Message) -> Result<(), Fault> {
+        let parties = self.wiring.parties.clone();
+        let due = Instant::now() + allowance(message.payload.len() as u64, self.wiring.idle);
+        for frame in outlet.sealer.frames(message).map_err(|e| blame(&e, &parties))? {
+            let frame = frame.map_err(|e| blame(&e, &parties))?;
+            self.push(&outlet.sink, outlet.link, frame.into(), due).await?;
         }
         Ok(())
     }
 
-    async fn push(&mut self, sink: &Sink, link: Rank, frame: Frame) -> Result<(), Fault> {
-        let deadline = Instant::now() + self.wiring.idle;
+    async fn push(&mut self, sink: &Sink, link: Rank, frame: Frame, due: Instant) -> Result<(), Fault> {
+        let deadline = due.min(Instant::now() + self.wiring.idle);
         loop {
             tokio::select! {
                 biased;
@@ -165,11 +149,11 @@ impl Port {
                     return Ok(());
                 }
                 event = self.inbox.recv() => {
-                    let (rank, message) = self.accept(event)?;
-                    self.hold(rank, message)?;
+                    let (rank, message, claim) = self.accept(event)?;
+                    self.hold(rank, message, claim)?;
                 }
                 () = sleep_until(deadline) => {
-                    return Err(Fault::new(Code::PeerSlow).by(&self.wiring.party(link)).citing("FRAME-12"));
+                    return Err(Fault::new(Code::PeerSlow).by(&self.wiring.party(link)).citing("FRAME-14"));
                 }
             }
         }
@@ -184,24 +168,30 @@ impl Port {
     /// The next message of a stage.
     ///
     /// # Errors
-    /// `PEER_SLOW` (FRAME-12); the peer's error; what ends the session.
+    /// `PEER_SLOW` (FRAME-12, FRAME-13); the peer's error; what ends the session.
     pub(crate) async fn receive(&mut self, stage: Stage) -> Result<(Rank, Message), Fault> {
         let current = stage.number();
-        if let Some(index) = self.held.iter().position(|(_, message)| message.stage == current)
-            && let Some((rank, message)) = self.held.remove(index)
+        if let Some(index) = self.held.iter().position(|(_, message, _)| message.stage == current)
+            && let Some((rank, message, _)) = self.held.remove(index)
         {
             self.held_bytes = self.held_bytes.saturating_sub(message.payload.len() as u64);
             return Ok((rank, message));
         }
-        let deadline = Instant::now() + self.wiring.idle;
+        let (start, idle) = (Instant::now(), self.wiring.idle);
         loop {
             let event = tokio::select! {
                 biased;
                 fault = stopped(&mut self.stop) => return Err(fault),
                 event = self.inbox.recv() => event,
-                () = sleep_until(deadline) => return Err(self.slow()),
+                () = sleep_until(self.pulse.deadline(start, idle)) => {
+                    // Frames that came since then put it off.
+                    if self.pulse.deadline(start, idle) > Instant::now() {
+                        continue;
+                    }
+                    return Err(self.slow());
+                }
             };
-            let (rank, message) = self.accept(event)?;
+            let (rank, message, claim) = self.accept(event)?;
             if message.stage == current {
                 return Ok((rank, message));
             }
@@ -209,45 +199,29 @@ impl Port {
             if message.stage < current {
                 return Err(self.blame(&Error::unexpected(rank)));
             }
-            self.hold(rank, message)?;
+            self.hold(rank, message, claim)?;
         }
     }
 
-    fn accept(&mut self, event: Option<Event>) -> Result<(Rank, Message), Fault> {
+    fn accept(&mut self, event: Option<Event>) -> Result<(Rank, Message, Claim), Fault> {
         match event {
-            Some(Event::Message(rank, message)) if message.kind == Kind::Error => Err(self.peer_error(rank, &message)),
-            Some(Event::Message(rank, message)) => {
-                if let Some(heard) = self.heard.get_mut(rank.index()) {
-                    *heard = Instant::now();
-                }
-                Ok((rank, message))
+            Some(Event::Message(rank, message, _)) if message.kind == Kind::Error => {
+                Err(peer_error(&self.wiring.parties, rank, &message))
             }
+            Some(Event::Message(rank, message, claim)) => Ok((rank, message, claim)),
             Some(Event::Ended { fault, .. }) => Err(fault),
             None => Err(Fault::new(Code::LinkCut)),
         }
     }
 
-    fn hold(&mut self, rank: Rank, message: Message) -> Result<(), Fault> {
+    fn hold(&mut self, rank: Rank, message: Message, claim: Claim) -> Result<(), Fault> {
         self.held_bytes += message.payload.len() as u64;
         if self.held_bytes > self.wiring.limits.max_message {
             let cause = "messages wait that together exceed the negotiated size";
             return Err(self.blame(&Error::peer(rank, Code::MessageTooLarge, "FRAME-5", cause)));
         }
-        self.held.push_back((rank, message));
+        self.held.push_back((rank, message, claim));
         Ok(())
-    }
-
-    /// What an ERROR message says, in this node's own words (spec/frame.md, section 3; ERR-2).
-    fn peer_error(&self, rank: Rank, message: &Message) -> Fault {
-        let (code, json) = match message.read_error(rank) {
-            Ok(told) => told,
-            Err(error) => return self.blame(&error),
-        };
-        let code = Code::from_number(code).unwrap_or(Code::PeerAborted);
-        let named = serde_json::from_slice::<serde_json::Value>(json).ok();
-        let named = named.as_ref().and_then(|json| json.get("party")).and_then(|party| party.as_str());
-        let party = named.and_then(|party| PartyId::parse(party).ok()).unwrap_or_else(|| self.wiring.party(rank));
-        Fault::new(code).by(&party)
     }
 
     /// Nobody was heard in time: the one that has been silent longest is named.
@@ -255,7 +229,7 @@ impl Port {
         let others = self.wiring.others().filter(|rank| self.outlets[rank.index()].is_some());
         let links = others.filter(|rank| self.wiring.own == Rank::INITIATOR || *rank == Rank::INITIATOR);
         let fault = Fault::new(Code::PeerSlow).citing("FRAME-12");
-        match links.min_by_key(|rank| self.heard[rank.index()]) {
+        match self.pulse.slowest(links) {
             Some(rank) => fault.by(&self.wiring.party(rank)),
             None => fault,
         }
@@ -265,7 +239,7 @@ impl Port {
     async fn ended(&mut self) -> Option<Fault> {
         loop {
             match self.inbox.recv().await {
-                Some(Event::Message(_, message)) if message.kind != Kind::Error => {}
+                Some(Event::Message(_, message, _)) if message.kind != Kind::Error => {}
                 event => return self.verdict(event),
             }
         }
@@ -273,7 +247,7 @@ impl Port {
 
     /// Waits until the link ends, after the last stage: nothing but its end may come (FRAME-11).
     pub(crate) async fn after_stages(&mut self) -> Option<Fault> {
-        if let Some((rank, _)) = self.held.front() {
+        if let Some((rank, ..)) = self.held.front() {
             return Some(self.blame(&Error::unexpected(*rank)));
         }
         let event = self.inbox.recv().await;
@@ -284,7 +258,7 @@ impl Port {
     pub(crate) fn told(&mut self) -> Option<Fault> {
         loop {
             match self.inbox.try_recv().ok()? {
-                Event::Message(_, message) if message.kind != Kind::Error => {}
+                Event::Message(_, message, _) if message.kind != Kind::Error => {}
                 event => return self.verdict(Some(event)),
             }
         }
@@ -292,10 +266,12 @@ impl Port {
 
     fn verdict(&self, event: Option<Event>) -> Option<Fault> {
         match event {
-            Some(Event::Message(rank, message)) if message.kind == Kind::Error => Some(self.peer_error(rank, &message)),
-            Some(Event::Message(rank, _)) => Some(self.blame(&Error::unexpected(rank))),
+            Some(Event::Message(rank, message, _)) if message.kind == Kind::Error => {
+                Some(peer_error(&self.wiring.parties, rank, &message))
+            }
+            Some(Event::Message(rank, ..)) => Some(self.blame(&Error::unexpected(rank))),
             Some(Event::Ended { clean: true, .. }) | None => None,
-            Some(Event::Ended { fault, clean: false }) => Some(fault),
+            Some(Event::Ended { fault, clean: false, .. }) => Some(fault),
         }
     }
 
@@ -307,7 +283,7 @@ impl Port {
         let sink = outlet.sink.clone();
         let tell = async {
             for frame in frames {
-                let frame = Frame { header: Bytes::from(frame.header), body: Bytes::from(frame.body) };
+                let frame = Frame::from(frame);
                 self.traffic.count_sent(&frame);
                 sink.send(Ok(frame)).await?;
             }

@@ -95,22 +95,31 @@ pub struct LimitsSection {
     pub max_chunk_bytes: u32,
     /// Largest message, in bytes.
     pub max_message_bytes: u64,
+    /// Bytes of received messages that may wait in one session; at least twice the largest message.
+    pub max_session_bytes: u64,
+    /// The same over all sessions: one that finds no room is refused.
+    pub max_node_bytes: u64,
     /// Largest number of rows a side.
     pub max_rows: u32,
     /// Jobs at a time.
     pub max_jobs: u32,
     /// Seconds without an awaited frame after which a session ends.
     pub idle_timeout_s: u32,
+    /// Seconds after which a job that waits for a steward's approval ends.
+    pub approval_timeout_s: u32,
 }
 
 impl Default for LimitsSection {
     fn default() -> Self {
         LimitsSection {
             max_chunk_bytes: 1 << 20,
-            max_message_bytes: 1 << 30,
+            max_message_bytes: 1 << 28,
+            max_session_bytes: 1 << 29,
+            max_node_bytes: 1 << 31,
             max_rows: 5_000_000,
             max_jobs: 4,
             idle_timeout_s: 60,
+            approval_timeout_s: 7 * 24 * 3600,
         }
     }
 }
@@ -119,6 +128,11 @@ impl LimitsSection {
     /// The idle time.
     pub fn idle_timeout(&self) -> Duration {
         Duration::from_secs(u64::from(self.idle_timeout_s))
+    }
+
+    /// How long a job may wait for approval.
+    pub fn approval_timeout(&self) -> Duration {
+        Duration::from_secs(u64::from(self.approval_timeout_s))
     }
 }
 
@@ -168,14 +182,25 @@ impl NodeConfig {
         let positive = [
             ("limits.max_chunk_bytes", u64::from(limits.max_chunk_bytes)),
             ("limits.max_message_bytes", limits.max_message_bytes),
+            ("limits.max_session_bytes", limits.max_session_bytes),
+            ("limits.max_node_bytes", limits.max_node_bytes),
             ("limits.max_rows", u64::from(limits.max_rows)),
             ("limits.max_jobs", u64::from(limits.max_jobs)),
             ("limits.idle_timeout_s", u64::from(limits.idle_timeout_s)),
+            ("limits.approval_timeout_s", u64::from(limits.approval_timeout_s)),
         ];
         for (key, value) in positive {
             if value == 0 {
                 return Err(Error::configuration(key, "a positive number is expected"));
             }
+        }
+        if limits.max_session_bytes / 2 < limits.max_message_bytes {
+            let cause = "at least twice limits.max_message_bytes is expected";
+            return Err(Error::configuration("limits.max_session_bytes", cause));
+        }
+        if limits.max_node_bytes < limits.max_session_bytes {
+            let cause = "at least limits.max_session_bytes is expected";
+            return Err(Error::configuration("limits.max_node_bytes", cause));
         }
         if limits.max_chunk_bytes > CHUNK_CAP {
             return Err(Error::configuration("limits.max_chunk_bytes", format!("at most {CHUNK_CAP} is supported")));
@@ -264,6 +289,11 @@ mod tests {
     fn a_wrong_entry_is_named() {
         assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_jobs = \"four\"\n")), "limits.max_jobs");
         assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_jobs = 0\n")), "limits.max_jobs");
+        assert_eq!(
+            wrong_key(&format!("{PARTY}[limits]\nmax_message_bytes = 1000000000\n")),
+            "limits.max_session_bytes"
+        );
+        assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_node_bytes = 1000\n")), "limits.max_node_bytes");
         assert_eq!(wrong_key(&format!("{PARTY}[limits]\nmax_jbos = 4\n")), "limits.max_jbos");
         assert_eq!(wrong_key(&format!("{PARTY}[listen]\ncontrol = \"0.0.0.0:1\"\n")), "listen.control");
         assert_eq!(wrong_key("[party]\nid = \"uscc:91440300YY00001321\"\n"), "party.id");

@@ -10,32 +10,37 @@ pub(crate) struct StageCost {
     pub(crate) seconds: f64,
     /// User and system time of the whole process.
     pub(crate) cpu_seconds: f64,
-    /// Sealed frame bytes.
+    /// Sealed bytes of the stage's frames, relayed ones included.
     pub(crate) bytes_sent: u64,
     pub(crate) bytes_received: u64,
+}
+
+impl StageCost {
+    /// Looks up what the stage's frames come to by now.
+    pub(super) fn count(&mut self, traffic: &Traffic) {
+        (self.bytes_sent, self.bytes_received) = traffic.of_stage(self.stage.number());
+    }
 }
 
 pub(super) struct Meter {
     stage: Stage,
     start: Instant,
     cpu: f64,
-    sent: u64,
-    received: u64,
 }
 
 impl Meter {
-    pub(super) fn start(stage: Stage, traffic: &Traffic) -> Self {
-        let (sent, received) = (traffic.sent(), traffic.received());
-        Meter { stage, start: Instant::now(), cpu: cpu_seconds(), sent, received }
+    pub(super) fn start(stage: Stage) -> Self {
+        Meter { stage, start: Instant::now(), cpu: cpu_seconds() }
     }
 
     pub(super) fn stop(self, traffic: &Traffic) -> StageCost {
+        let (bytes_sent, bytes_received) = traffic.of_stage(self.stage.number());
         StageCost {
             stage: self.stage,
             seconds: super::seconds(self.start.elapsed()),
             cpu_seconds: cpu_seconds() - self.cpu,
-            bytes_sent: traffic.sent() - self.sent,
-            bytes_received: traffic.received() - self.received,
+            bytes_sent,
+            bytes_received,
         }
     }
 }

@@ -57,9 +57,12 @@ impl Driver {
     /// What ends the machine or the session, with the responsible party.
     pub(crate) fn run<M: Machine>(&mut self, stage: Stage, machine: M) -> Result<M::Output, Fault> {
         self.stage = stage;
-        let meter = Meter::start(stage, self.port.traffic());
+        let meter = Meter::start(stage);
         let output = self.steps(stage, machine);
-        self.costs.push(meter.stop(self.port.traffic()));
+        let traffic = self.port.traffic();
+        self.costs.push(meter.stop(traffic));
+        // Frames of a stage may be relayed after this party has left it.
+        self.costs.iter_mut().for_each(|cost| cost.count(traffic));
         output
     }
 

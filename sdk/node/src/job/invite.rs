@@ -92,6 +92,7 @@ impl Invitation {
             keys: Arc::new(keys.map_err(|e| blame(&e, &parties))?),
             parties,
             limits,
+            memory: shared.config.limits.max_session_bytes,
             idle: shared.config.limits.idle_timeout(),
         };
         Ok(Opened { duplexes: self.streams(wiring.idle).await?, wiring })

@@ -173,6 +173,7 @@ pub(crate) fn confirm(
             max_chunk: held.offer.limits.max_chunk,
             max_message: held.offer.limits.max_message.min(limits.max_message_bytes),
         },
+        memory: limits.max_session_bytes,
         idle: if held.parties.len() > 2 { limits.idle_timeout() + THIRD_PARTY_GRACE } else { limits.idle_timeout() },
     };
     *state = State::Confirmed(wiring);
