@@ -49,7 +49,7 @@ impl Reader {
                 Some(Err(fault)) => self.ended(fault, false),
                 None => self.ended(self.fault(Code::LinkCut), true),
             };
-            let is_end = matches!(event, Event::Ended { .. });
+            let is_end = matches!(&event, Event::Ended { link, .. } if *link == self.peer);
             if self.inbox.send(event).await.is_err() || is_end {
                 return;
             }
