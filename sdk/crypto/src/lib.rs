@@ -7,7 +7,6 @@
 //! each module.
 mod agree;
 mod backend;
-mod backend;
 #[cfg(test)]
 #[path = "../../core/tests/vectors/case.rs"]
 mod case;
@@ -16,8 +15,6 @@ pub mod dsse;
 mod error;
 mod group;
 mod json;
-#[cfg(target_arch = "x86_64")]
-mod kernel;
 #[cfg(target_arch = "x86_64")]
 mod kernel;
 mod masks;
@@ -30,7 +27,6 @@ mod stream;
 mod suite;
 
 pub use agree::Agreement;
-pub use backend::Backend;
 pub use backend::Backend;
 pub use digest::{expand, extract, sha256};
 pub use error::Error;
