@@ -11,8 +11,8 @@ import sys
 import jsonschema
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
-TOPICS = ("streams", "documents", "envelopes", "frames", "sessions", "alignment", "rlwe", "messages", "training",
-          "scoring")
+TOPICS = ("streams", "documents", "envelopes", "frames", "sessions", "alignment", "oprf", "rlwe", "messages",
+          "training", "scoring")
 
 
 def text(value):

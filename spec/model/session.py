@@ -13,10 +13,11 @@ OFFER = "application/vnd.hefu.offer+json"
 CONFIRM = "application/vnd.hefu.confirm+json"
 PARTY_MEMBERS = ("type", "party", "name", "signing_key", "tls_root", "endpoint", "critical")
 OFFER_MEMBERS = ("type", "versions", "suites", "session", "job", "nonce", "parties", "purpose",
-                 "outputs", "plan", "limits", "extensions", "critical")
+                 "outputs", "plan", "limits", "extensions", "critical", "alignment")
 CONFIRM_MEMBERS = ("type", "offer", "rank", "party", "nonce", "ephemeral", "version", "suite",
                    "algorithm", "allow", "schema", "critical")
 STAGES = (["align"], ["align", "train", "evaluate"], ["align", "score"])
+ALIGNMENTS = ("ecdh", "oprf")
 JOINS = ("inner", "left")
 MISSING = ("error", "mean")
 SPLITS = ("sha256-mod10-3", "none")
@@ -27,8 +28,6 @@ def registry(name):
 
 
 PREFERENCE = registry("suites")["preference"]
-ALGORITHMS = [a["name"] for a in registry("algorithms")["algorithms"]
-              if a["status"] == "active" and a["kind"] in ("train", "score") and a["spec"] != "pooled.md"]
 
 # Section 5: stages and uses.
 ALIGN, TRAIN, EVALUATE, SCORE = 1, 2, 3, 4
@@ -98,7 +97,10 @@ def check_offer(*given):
     offer, rank, version, suite = check_offer_head(*given)
     plan = offer["plan"]
     refuse_if(plan["stages"] not in STAGES, "UNSUPPORTED_PLAN", "SESS-11")
-    refuse_if(plan["algorithm"] not in ALGORITHMS, "UNSUPPORTED_PLAN", "SESS-11")
+    alignment = plan.get("alignment", "ecdh")
+    refuse_if(alignment not in ALIGNMENTS, "UNSUPPORTED_PLAN", "SESS-11")
+    algorithm = {"align": f"align-{alignment}-1", "evaluate": "vlr-1", "score": "score-sum-1"}[plan["stages"][-1]]
+    refuse_if(plan["algorithm"] != algorithm, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["join"] not in JOINS, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["missing"] not in MISSING, "UNSUPPORTED_PLAN", "SESS-11")
     refuse_if(plan["split"] not in SPLITS, "UNSUPPORTED_PLAN", "SESS-11")

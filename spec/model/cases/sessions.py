@@ -124,6 +124,14 @@ def offer_cases():
                given(offer(extensions=[extension])))
     yield good("nonsense", "Reserved nonsense among versions and suites", "SESS-4 SESS-5",
                given(offer(versions=["10.10", "1.0"], suites=[2570, 1])))
+    unbalanced = plan(alignment="oprf")
+    yield good("alignment", "Unbalanced alignment, called critical", "SESS-11 CONV-8",
+               given(offer(plan=unbalanced, critical=["alignment"])))
+    only = {k: v for k, v in plan(stages=["align"], alignment="oprf").items() if k != "model"}
+    yield good("align_oprf", "Unbalanced alignment and nothing else", "SESS-11",
+               given(offer(plan={**only, "algorithm": "align-oprf-1"}, critical=["alignment"])))
+    yield bad("align_other", "The algorithm of the other alignment", "SESS-11",
+              given(offer(plan={**only, "algorithm": "align-ecdh-1"}, critical=["alignment"])), "UNSUPPORTED_PLAN")
     yield bad("signer", "Signed by another party than that of the connection", "SESS-2 CONV-4",
               given(offer(), signer=POWER), "BAD_SIGNATURE")
     yield bad("rank_zero", "The party of the connection signs an offer in which another is rank 0", "SESS-2",
@@ -143,7 +151,7 @@ def offer_cases():
               "UNSUPPORTED_PLAN")
     yield bad("stages", "Known stages in an unknown order", "SESS-11",
               given(offer(plan=plan(stages=["train", "align", "evaluate"]))), "UNSUPPORTED_PLAN")
-    for name in ("algorithm", "join", "missing", "split"):
+    for name in ("algorithm", "alignment", "join", "missing", "split"):
         yield bad(name, f"An unknown {name}", "SESS-11", given(offer(plan=plan(**{name: "unknown-9"}))),
                   "UNSUPPORTED_PLAN")
     without = {k: v for k, v in offer().items() if k != "plan"}
