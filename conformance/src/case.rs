@@ -46,6 +46,9 @@ pub struct Case {
     /// Slow by nature: it waits, or works on many keys. `run --quick` leaves it out.
     #[serde(default)]
     pub slow: bool,
+    /// Whether the profile `smoke` runs it: a handful of every family, in a few seconds.
+    #[serde(default)]
+    pub smoke: bool,
     /// Set where the requirement is a SHOULD: a failure is a WARN.
     #[serde(default)]
     pub should: bool,
@@ -505,11 +508,14 @@ struct File {
     case: Vec<Case>,
 }
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 9] = [
     ("tls.toml", include_str!("corpus/tls.toml")),
     ("session.toml", include_str!("corpus/session.toml")),
     ("frame.toml", include_str!("corpus/frame.toml")),
     ("align.toml", include_str!("corpus/align.toml")),
+    ("initiator-session.toml", include_str!("corpus/initiator-session.toml")),
+    ("initiator-frame.toml", include_str!("corpus/initiator-frame.toml")),
+    ("initiator-align.toml", include_str!("corpus/initiator-align.toml")),
     ("vlr.toml", include_str!("corpus/vlr.toml")),
     ("score.toml", include_str!("corpus/score.toml")),
 ];

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
-use hefu_conformance::case::{Case, Corpus, Kind, Profile};
+use hefu_conformance::case::{Case, Corpus, Kind, Profile, Role};
 use hefu_conformance::control::{Binding, Control, Request};
 use hefu_conformance::judge::{Finding, Verdict};
-use hefu_conformance::run::{self, LIVENESS, Options, Progress, Results};
+use hefu_conformance::run::{self, Options, Progress, Results};
 use hefu_conformance::target::TargetFile;
 use hefu_conformance::world::{World, greet};
 use hefu_conformance::{Error, Result, driver, report, verify};
@@ -34,7 +34,7 @@ enum Command {
         /// Only this profile: CORE or ALIGN
         #[arg(long)]
         profile: Option<String>,
-        /// Only this role of the target: collaborator
+        /// Only this role of the target: collaborator or initiator
         #[arg(long)]
         role: Option<String>,
         /// One JSON object on standard output
@@ -48,7 +48,7 @@ enum Command {
         /// Only this profile: CORE or ALIGN
         #[arg(long)]
         profile: Option<String>,
-        /// Only this role of the target: collaborator
+        /// Only this role of the target: collaborator or initiator
         #[arg(long)]
         role: Option<String>,
         /// Only this case and the controls that it needs; may be given again
@@ -113,11 +113,10 @@ pub fn main() -> Result<u8> {
         Command::Doctor(target) => block_on(doctor(&target)),
         Command::List { profile, role, json } => list(profile.as_deref(), role.as_deref(), json),
         Command::Run { target, profile, role, cases, quick, seed, out } => {
-            check_role(role.as_deref())?;
-            let profile = read_profile(profile.as_deref())?;
+            let (profile, role) = (read_profile(profile.as_deref())?, read_role(role.as_deref())?);
             let seed = seed.map_or_else(fresh_seed, Ok)?;
             let evidence = out.as_ref().map(|folder| folder.join("evidence"));
-            let options = Options { profile, cases, quick, seed, evidence };
+            let options = Options { profile, role, cases, quick, seed, evidence };
             block_on(run_cases(&target, &options, out.as_deref()))
         }
         Command::Judge { transcript, json } => judge(&transcript, json),
@@ -147,18 +146,16 @@ fn read_profile(name: Option<&str>) -> Result<Option<Profile>> {
     name.map(|name| Profile::parse(name).ok_or_else(|| unknown(name))).transpose()
 }
 
-fn check_role(role: Option<&str>) -> Result<()> {
-    match role {
-        None | Some("collaborator") => Ok(()),
-        Some(other) => Err(Error::Configuration(format!("--role {other}: this version tests `collaborator`"))),
-    }
+fn read_role(name: Option<&str>) -> Result<Option<Role>> {
+    let unknown = |name| Error::Configuration(format!("--role {name}: collaborator or initiator"));
+    name.map(|name| Role::parse(name).ok_or_else(|| unknown(name))).transpose()
 }
 
 fn list(profile: Option<&str>, role: Option<&str>, json: bool) -> Result<u8> {
-    check_role(role)?;
-    let profile = read_profile(profile)?;
+    let (profile, role) = (read_profile(profile)?, read_role(role)?);
     let corpus = Corpus::embedded()?;
-    let cases: Vec<&Case> = corpus.cases.iter().filter(|c| profile.is_none_or(|p| c.profile == p)).collect();
+    let wanted = |c: &&Case| profile.is_none_or(|p| c.profile == p) && role.is_none_or(|r| c.role == r);
+    let cases: Vec<&Case> = corpus.cases.iter().filter(wanted).collect();
     if json {
         let rows: Vec<_> = cases
             .iter()
@@ -203,7 +200,9 @@ async fn doctor(target: &Target) -> Result<u8> {
         world.deadline.as_millis()
     ));
     let corpus = Corpus::embedded()?;
-    let case = corpus.case(LIVENESS).ok_or_else(|| Error::Suite("the corpus has no liveness case".into()))?;
+    let case = corpus
+        .case(run::liveness(Role::Collaborator))
+        .ok_or_else(|| Error::Suite("the corpus has no liveness case".into()))?;
     let run = driver::drive(&world, case, "main", None).await;
     let _ = control.call(Request::Stop).await;
     let whole = run.completed();

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, Corpus, Kind, Profile, Setting};
+use crate::case::{Case, Corpus, Kind, Profile, Role, Setting};
 use crate::control::Control;
-use crate::driver::drive;
+use crate::driver::{self, drive};
 use crate::error::{Error, Result};
 use crate::judge::{Finding, Verdict, judge};
 use crate::target::TargetFile;
@@ -18,8 +18,14 @@ use crate::transcript::{self, SCHEMA, Target, Transcript};
 use crate::wire::h;
 use crate::world::{Adapter, World, greet};
 
-/// The case whose dialogue shows that a target is alive.
-pub const LIVENESS: &str = "ALIGN-P-001";
+/// The case whose dialogue shows that a target of a role is alive.
+pub const fn liveness(role: Role) -> &'static str {
+    match role {
+        Role::Collaborator => "ALIGN-P-001",
+        Role::Initiator => "ALIGN-P-101",
+    }
+}
+
 /// The suite's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -28,6 +34,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Options {
     /// Only this profile.
     pub profile: Option<Profile>,
+    /// Only this role of the target.
+    pub role: Option<Role>,
     /// Only these cases (and what they need).
     pub cases: Vec<String>,
     /// Leave out cases that are slow by nature.
@@ -48,7 +56,7 @@ pub struct CaseResult {
     /// Profile.
     pub profile: Profile,
     /// Role of the target.
-    pub role: crate::case::Role,
+    pub role: Role,
     /// Positive or negative.
     pub kind: Kind,
     /// Title.
@@ -89,7 +97,7 @@ pub struct Results {
     pub round_trip_us: u64,
     /// Whether every case that was run conforms, and at least one was.
     pub conformant: bool,
-    /// One a profile.
+    /// One a profile and role.
     pub cells: Vec<Cell>,
     /// All cases that were selected.
     pub cases: Vec<CaseResult>,
@@ -101,7 +109,7 @@ pub struct Cell {
     /// Profile.
     pub profile: Profile,
     /// Role of the target.
-    pub role: crate::case::Role,
+    pub role: Role,
     /// PASS only if every case passed, with at least one positive and one negative among them.
     pub verdict: Verdict,
     /// Number of cases by verdict.
@@ -135,14 +143,16 @@ pub fn select<'a>(corpus: &'a Corpus, options: &Options) -> Result<Vec<&'a Case>
     }
     let wanted = |case: &Case| {
         options.profile.is_none_or(|profile| case.profile == profile)
+            && options.role.is_none_or(|role| case.role == role)
             && (options.cases.is_empty() || options.cases.iter().any(|id| id.eq_ignore_ascii_case(&case.id)))
             && !(options.quick && case.slow)
     };
     let chosen: Vec<&Case> = corpus.cases.iter().filter(|case| wanted(case)).collect();
-    let negative = chosen.iter().any(|case| case.kind == Kind::Negative);
+    let alive = |case: &Case| case.id == liveness(case.role);
+    let negative = |role: Role| chosen.iter().any(|case| case.kind == Kind::Negative && case.role == role);
     let needed = |case: &Case| {
         chosen.iter().any(|c| c.id == case.id || c.control.as_deref() == Some(&case.id))
-            || (negative && case.id == LIVENESS)
+            || (alive(case) && negative(case.role))
     };
     let of = |kind: Kind| corpus.cases.iter().filter(move |case| case.kind == kind && needed(case));
     Ok(of(Kind::Positive).chain(of(Kind::Negative)).collect())
@@ -218,15 +228,16 @@ impl<C: Control> Session<'_, C> {
     /// Why a case cannot be driven.
     fn obstacle(&self, case: &Case) -> Option<Finding> {
         let needed_by_others =
-            case.id == LIVENESS || self.corpus.cases.iter().any(|c| c.control.as_ref() == Some(&case.id));
-        if !self.target.claims(case.profile, case.role) && !needed_by_others {
-            let text = format!("the target does not claim {}", case.profile.name());
+            case.id == liveness(case.role) || self.corpus.cases.iter().any(|c| c.control.as_ref() == Some(&case.id));
+        let claimed = self.target.claims(case.profile, case.role);
+        if !self.target.plays(case.role) || (!claimed && !needed_by_others) {
+            let text = format!("the target does not claim {} as {}", case.profile.name(), case.role.name());
             return Some(Finding::undriven(Verdict::NotApplicable, text));
         }
         if case.kind == Kind::Positive {
             return None;
         }
-        for id in case.control.iter().map(String::as_str).chain([LIVENESS]) {
+        for id in case.control.iter().map(String::as_str).chain([liveness(case.role)]) {
             let verdict = self.done.get(id).map_or(Verdict::NotRun, |(verdict, _)| *verdict);
             if !verdict.conforms() {
                 let text = format!("control {id} is {}", verdict.name());
@@ -238,18 +249,18 @@ impl<C: Control> Session<'_, C> {
 
     async fn driven(&mut self, case: &Case) -> Result<(Finding, Option<(String, String)>)> {
         self.lag.reset();
-        let mut runs = vec![drive(&self.world, case, "main", None).await];
+        let mut runs = vec![self.drive(case, "main", None).await];
         if case.setting.probe {
-            let again = drive(&self.world, case, "again", runs.first()).await;
+            let again = self.drive(case, "again", runs.first()).await;
             runs.push(again);
         }
         let mut alive = true;
         if case.kind == Kind::Negative
-            && let Some(liveness) = self.corpus.case(LIVENESS)
+            && let Some(liveness) = self.corpus.case(liveness(case.role))
         {
             let setting = Setting { dataset: "live".into(), common: 20, own: 10, ..Setting::default() };
             let probe = Case { id: case.id.clone(), setting, ..liveness.clone() };
-            let run = drive(&self.world, &probe, "liveness", None).await;
+            let run = self.drive(&probe, "liveness", None).await;
             alive = run.completed();
             runs.push(run);
         }
@@ -264,10 +275,17 @@ impl<C: Control> Session<'_, C> {
         Ok((finding, kept))
     }
 
+    async fn drive(&mut self, case: &Case, label: &str, earlier: Option<&transcript::Run>) -> transcript::Run {
+        match case.role {
+            Role::Collaborator => drive(&self.world, case, label, earlier).await,
+            Role::Initiator => driver::host::drive(self.control, &self.world, case, label, earlier).await,
+        }
+    }
+
     fn transcript(&self, case: &Case, runs: Vec<transcript::Run>) -> Transcript {
-        let mut canaries = self.world.canaries(&case.setting.dataset);
+        let mut canaries = self.world.canaries(&case.dataset());
         if case.kind == Kind::Negative {
-            canaries.extend(self.world.canaries("live"));
+            canaries.extend(self.world.canaries(if case.role == Role::Initiator { "loans-live" } else { "live" }));
         }
         let control = case.control.as_ref().map(|id| transcript::Control {
             case: id.clone(),
@@ -366,8 +384,9 @@ fn summary(
 /// The cells of a list of results.
 pub fn cells(cases: &[CaseResult]) -> Vec<Cell> {
     let mut out = Vec::new();
-    for profile in Profile::ALL {
-        let own: Vec<&CaseResult> = cases.iter().filter(|case| case.profile == profile).collect();
+    let roles = [Role::Collaborator, Role::Initiator];
+    for (role, profile) in roles.into_iter().flat_map(|role| Profile::ALL.map(|profile| (role, profile))) {
+        let own: Vec<&CaseResult> = cases.iter().filter(|case| (case.profile, case.role) == (profile, role)).collect();
         if own.is_empty() {
             continue;
         }
@@ -385,7 +404,7 @@ pub fn cells(cases: &[CaseResult]) -> Vec<Cell> {
         } else {
             Verdict::Inconclusive
         };
-        out.push(Cell { profile, role: own[0].role, verdict, counts });
+        out.push(Cell { profile, role, verdict, counts });
     }
     out
 }

@@ -17,8 +17,6 @@ use crate::wire::{group, message};
 
 /// Suite INTL.
 const SUITE: u16 = 1;
-/// Rank of the target in every session here.
-const RANK: u16 = 1;
 /// Foreign elements of a probe.
 const PROBES: usize = 8;
 
@@ -29,12 +27,20 @@ struct Peer {
     tags: Vec<Vec<u8>>,
 }
 
+/// The job's rows, training rows first.
+pub(super) struct Rows {
+    pub keys: Vec<String>,
+    /// Whether the target has the row.
+    pub matched: Vec<bool>,
+    pub training: usize,
+}
+
 impl Dialogue<'_> {
     pub(super) async fn align(&mut self, link: &Link, offered: &Offered, earlier: Option<&Run>) -> Flow<()> {
         let keys = self.keys();
         let scalar = group::scalar(&self.rng.bytes());
         let probes = earlier.filter(|_| self.case.setting.probe).map(|run| probes(run, self.world)).unwrap_or_default();
-        let mut elements = blind(keys.clone(), offered.transcript, scalar).await?;
+        let mut elements = blind_for(offered.rank(), keys.clone(), offered.transcript, scalar).await?;
         elements.extend(&probes);
         let n = elements.len() as u64;
         self.note(&keys, &scalar, &probes);
@@ -44,11 +50,15 @@ impl Dialogue<'_> {
             matches!(self.operator, Some(Operator::CloseEarly)).then(|| self.close_early(link, offered.session));
         self.send_elements(&mut stream, elements).await?;
         let peer = self.hear(&mut stream, n).await?;
-        let matched = matched(&keys, &peer, &offered.transcript, &scalar).await?;
+        let matched = matched(&keys, &peer, offered, &scalar).await?;
         if matched.is_empty() {
             return self.abort(link, offered.session, EMPTY_INTERSECTION).await;
         }
-        self.send_rows(&mut stream, &keys, &matched, peer.m).await?;
+        let rows = self.send_rows(&mut stream, &keys, &matched, peer.m).await?;
+        self.after_alignment(&mut stream, offered, &rows, earlier).await?;
+        if matches!(self.operator, Some(Operator::AbortTraining)) && self.trains() {
+            return self.abort(link, offered.session, super::CANCELLED).await;
+        }
         if let Some(closing) = closing
             && closing.await.unwrap_or(false)
         {
@@ -146,7 +156,8 @@ impl Dialogue<'_> {
         keys: &[String],
         matched: &HashMap<usize, u32>,
         m: u64,
-    ) -> Flow<()> {
+    ) -> Flow<Rows> {
+        let splits = self.plan().split != "none";
         let left = self.case.setting.join == "left";
         let (mut training, mut test) = (Vec::new(), Vec::new());
         for (index, key) in keys.iter().enumerate() {
@@ -155,13 +166,14 @@ impl Dialogue<'_> {
                 None if left => message::ABSENT,
                 None => continue,
             };
-            if is_test(key) { test.push(position) } else { training.push(position) }
+            let row = (key.clone(), position);
+            if !splits || is_test(key) { test.push(row) } else { training.push(row) }
         }
         self.rng.shuffle(&mut training);
         self.rng.shuffle(&mut test);
         let count = training.len() as u32;
-        let mut positions = training;
-        positions.extend(test);
+        let rows = [training, test].concat();
+        let mut positions: Vec<u32> = rows.iter().map(|(_, position)| *position).collect();
         let altered = self.alter_positions(&mut positions, m);
         for (batch, payload) in message::rows(&positions, count).into_iter().enumerate() {
             match &altered {
@@ -170,7 +182,8 @@ impl Dialogue<'_> {
             }
             self.send(stream, message::ROWS, batch, payload).await?;
         }
-        Ok(())
+        let matched = rows.iter().map(|(_, position)| *position != message::ABSENT).collect();
+        Ok(Rows { keys: rows.into_iter().map(|(key, _)| key).collect(), matched, training: count as usize })
     }
 
     /// Closes the session once the target is done; what it says on the stream meanwhile is heard.
@@ -209,7 +222,7 @@ pub(super) fn items(payloads: &[Vec<u8>], width: usize) -> u64 {
 }
 
 /// Whether a row is a test row under `sha256-mod10-3`.
-fn is_test(key: &str) -> bool {
+pub(super) fn is_test(key: &str) -> bool {
     let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
@@ -217,21 +230,26 @@ fn is_test(key: &str) -> bool {
 }
 
 pub(super) async fn blind(keys: Vec<String>, transcript: [u8; 32], scalar: Scalar) -> Flow<Vec<[u8; 32]>> {
+    blind_for(1, keys, transcript, scalar).await
+}
+
+async fn blind_for(rank: u16, keys: Vec<String>, transcript: [u8; 32], scalar: Scalar) -> Flow<Vec<[u8; 32]>> {
     let work = move || {
-        let dst = group::dst(SUITE, RANK, &transcript);
+        let dst = group::dst(SUITE, rank, &transcript);
         group::parallel(&keys, |key| (group::hash_to_group(&dst, key.as_bytes()) * scalar).compress().to_bytes())
     };
     tokio::task::spawn_blocking(work).await.map_err(|e| Stop::Suite(e.to_string()))
 }
 
 /// Which of one's keys the target has, and where in its own sequence.
-async fn matched(keys: &[String], peer: &Peer, transcript: &[u8; 32], scalar: &Scalar) -> Flow<HashMap<usize, u32>> {
-    let (elements, transcript, scalar) = (peer.elements.clone(), *transcript, *scalar);
+async fn matched(keys: &[String], peer: &Peer, offered: &Offered, scalar: &Scalar) -> Flow<HashMap<usize, u32>> {
+    let (elements, transcript, scalar) = (peer.elements.clone(), offered.transcript, *scalar);
+    let rank = offered.rank();
     let width = peer.tags.first().map_or(0, Vec::len);
     let work = move || {
         let tags = group::parallel(&elements, |element| {
             let point = group::decode(element).ok()?;
-            Some(group::tag(&transcript, RANK, (point * scalar).compress().as_bytes(), width))
+            Some(group::tag(&transcript, rank, (point * scalar).compress().as_bytes(), width))
         });
         let tags = tags.into_iter().enumerate();
         tags.filter_map(|(position, tag)| Some((tag?, position as u32))).collect::<HashMap<_, _>>()
@@ -244,7 +262,7 @@ async fn matched(keys: &[String], peer: &Peer, transcript: &[u8; 32], scalar: &S
 /// would be those of the elements that the target sent then.
 fn probes(earlier: &Run, world: &crate::world::World) -> Vec<[u8; 32]> {
     let transcript = hex::decode(&earlier.facts.transcript).ok().and_then(|t| t.try_into().ok()).unwrap_or_default();
-    let dst = group::dst(SUITE, RANK, &transcript);
+    let dst = group::dst(SUITE, 1, &transcript);
     let mut keys = earlier.facts.target_keys.clone();
     Rng::new(&world.seed, "probes").shuffle(&mut keys);
     let keys = keys.iter().take(PROBES);

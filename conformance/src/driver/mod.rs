@@ -6,6 +6,7 @@ pub(crate) mod host;
 mod session;
 mod stream;
 mod vlr;
+mod vlr_edit;
 mod vlr_play;
 
 use std::future::Future;
@@ -28,6 +29,9 @@ const WRONG_STATE: u32 = 4001;
 const CANCELLED: u32 = 4007;
 /// Registry code of EMPTY_INTERSECTION.
 const EMPTY_INTERSECTION: u32 = 6009;
+
+/// Name under which the suite publishes as collaborator.
+pub(crate) const HOSTED: &str = "tax";
 
 /// Why a dialogue goes no further; what happened is in the record already.
 #[derive(Debug)]

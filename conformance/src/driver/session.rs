@@ -22,6 +22,7 @@ use crate::wire::{dsse, keys};
 use crate::world::PURPOSE;
 
 /// A session that the target has answered.
+#[derive(Clone)]
 pub(super) struct Offered {
     pub session: [u8; 16],
     pub offer: Vec<u8>,
@@ -31,6 +32,13 @@ pub(super) struct Offered {
     pub transcript: [u8; 32],
     /// The suite's own collaborator of rank 1, where the target's rank is 2.
     pub third: Option<Third>,
+}
+
+impl Offered {
+    /// Rank of the target.
+    pub fn rank(&self) -> u16 {
+        if self.third.is_some() { 2 } else { 1 }
+    }
 }
 
 /// A collaborator that the suite plays.

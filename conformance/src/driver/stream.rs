@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hefu_proto::v1::channel_service_client::ChannelServiceClient;
 use hefu_proto::v1::ExchangeRequest;
+use hefu_proto::v1::channel_service_client::ChannelServiceClient;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -42,6 +42,12 @@ pub(super) struct Stream {
     sequence: u64,
     partial: Vec<u8>,
     ended: bool,
+    /// Stage and round of what is sent next.
+    pub(super) place: (u32, u32),
+    /// What the target sends another rank of the suite's, over the same stream.
+    pub(super) relay: Option<Box<Stream>>,
+    /// Receiver of the last whole message.
+    pub(super) receiver: u16,
 }
 
 impl Stream {
@@ -67,7 +73,15 @@ impl Stream {
             sequence: 0,
             partial: Vec::new(),
             ended: false,
+            place: (1, 0),
+            relay: None,
+            receiver: ranks.0,
         }
+    }
+
+    /// The frames of another rank of the suite's over this stream.
+    pub(super) fn lane(&self, offered: &Offered, ranks: (u16, u16)) -> Stream {
+        Stream::new(offered, ranks, self.link.clone(), self.max_chunk, self.out.clone(), mpsc::unbounded_channel().1)
     }
 
     /// Whether the target, or the suite, has ended it.
@@ -83,8 +97,8 @@ impl Stream {
             from: self.ranks.0,
             to: self.ranks.1,
             session: self.session,
-            stage: 1,
-            round: 0,
+            stage: self.place.0,
+            round: self.place.1,
             sequence: self.sequence,
             chunk: chunk.0 as u32,
             chunks: chunk.1,
@@ -121,17 +135,11 @@ impl Dialogue<'_> {
                 }
             }
         });
-        Stream::new(offered, (0, 1), Some(link.clone()), self.max_chunk() as usize, out, incoming)
+        Stream::new(offered, (0, offered.rank()), Some(link.clone()), self.max_chunk() as usize, out, incoming)
     }
 
     /// Sends a message, altered as the case says, in frames.
-    pub(super) async fn send(
-        &self,
-        stream: &mut Stream,
-        kind: u16,
-        batch: usize,
-        mut payload: Vec<u8>,
-    ) -> Flow<()> {
+    pub(super) async fn send(&self, stream: &mut Stream, kind: u16, batch: usize, mut payload: Vec<u8>) -> Flow<()> {
         match self.operator {
             Some(Operator::Silence { message }) if message::kind(message) == Some(kind) => {
                 return self.fall_silent(stream, message).await;
@@ -190,7 +198,7 @@ impl Dialogue<'_> {
         self.record.push(Event::FrameSent {
             kind: message::name(named.kind),
             header: hex::encode(&bytes),
-            chunk: hex::encode(chunk),
+            chunk: shown(chunk),
         });
         // A stream that has ended is noticed when reading.
         let _ = stream.out.send((bytes, body));
@@ -274,7 +282,12 @@ impl Dialogue<'_> {
             }
         };
         let header = Header::decode(&header_bytes);
-        let chunk = header.as_ref().and_then(|h| frame::open(&stream.open_key, &header_bytes, h.sequence, &body));
+        let to = header.as_ref().map_or(0, |h| h.to);
+        let lane = match &mut stream.relay {
+            Some(relay) if relay.ranks.0 == to => relay,
+            _ => &mut *stream,
+        };
+        let chunk = header.as_ref().and_then(|h| frame::open(&lane.open_key, &header_bytes, h.sequence, &body));
         self.record.push(Event::FrameReceived {
             header: hex::encode(&header_bytes),
             chunk: chunk.as_ref().map(hex::encode),
@@ -282,11 +295,13 @@ impl Dialogue<'_> {
         });
         let (Some(header), Some(chunk)) = (header, chunk) else { return Err(Stop::Told) };
         debug_assert_eq!(chunk.len() + TAG, body.len());
-        stream.partial.extend_from_slice(&chunk);
+        lane.partial.extend_from_slice(&chunk);
         if header.chunk + 1 < header.chunks {
             return Ok(None);
         }
-        Ok(Some((header.kind, std::mem::take(&mut stream.partial))))
+        let payload = std::mem::take(&mut lane.partial);
+        stream.receiver = to;
+        Ok(Some((header.kind, payload)))
     }
 
     /// Writes an ERROR frame down as the refusal that it is, then listens a little for what must not follow.
@@ -343,4 +358,9 @@ async fn next(stream: &mut Stream, deadline: Duration) -> Option<Incoming> {
         return None;
     }
     tokio::time::timeout(deadline, stream.incoming.recv()).await.ok().flatten()
+}
+
+/// A chunk as the evidence keeps it: what the suite made itself and nobody reads again only by its digest.
+fn shown(chunk: &[u8]) -> String {
+    if chunk.len() <= 65_536 { hex::encode(chunk) } else { format!("sha256:{}", hex::encode(crate::wire::h(&[chunk]))) }
 }

@@ -1,12 +1,13 @@
 //! The judge: a pure function of a case, its control's verdict and a transcript. Anybody can judge again.
 
 mod canary;
+mod initiator;
 mod negative;
 mod oracle;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, Kind};
+use crate::case::{Case, Kind, Role};
 use crate::transcript::{Event, Run, Transcript};
 
 /// Registry code of PEER_SLOW.
@@ -136,13 +137,18 @@ fn positive(case: &Case, transcript: &Transcript) -> Finding {
     let mut faults = Vec::new();
     for label in ["main", "again"] {
         match run(transcript, label) {
-            Some(run) => faults.extend(oracle::dialogue(case, &transcript.target, run)),
+            Some(run) if case.role == Role::Collaborator => {
+                faults.extend(oracle::dialogue(case, &transcript.target, run));
+            }
+            Some(run) if label == "main" => faults.extend(initiator::dialogue(case, &transcript.target, run)),
+            Some(_) => {}
             None if label == "main" => faults.push("no dialogue took place".to_owned()),
             None => {}
         }
     }
     match (run(transcript, "main"), run(transcript, "again")) {
-        (Some(main), Some(again)) => faults.extend(oracle::fresh(main, again)),
+        (Some(main), Some(again)) if case.role == Role::Collaborator => faults.extend(oracle::fresh(main, again)),
+        (Some(main), Some(again)) => faults.extend(initiator::probed(main, again)),
         (_, None) if case.setting.probe => faults.push("the second dialogue did not take place".to_owned()),
         _ => {}
     }
@@ -167,7 +173,10 @@ fn suite_fault(run: &Run) -> Option<String> {
 
 /// Whether the target ended a dialogue with PEER_SLOW when the suite had indeed sent nothing for the idle time.
 fn suite_was_slow(run: &Run, idle_ms: u64) -> bool {
-    let peer_slow = |e: &Event| matches!(e, Event::Refused { code: Some(code), .. } if *code == PEER_SLOW);
+    let peer_slow = |e: &Event| {
+        let (Event::Refused { code, .. } | Event::JobEnded { code, .. }) = e else { return false };
+        *code == Some(PEER_SLOW)
+    };
     let Some(refused) = run.events.iter().find(|record| peer_slow(&record.event)) else { return false };
     let sent = run.events.iter().filter(|r| matches!(r.event, Event::FrameSent { .. }) && r.at_us <= refused.at_us);
     let last = sent.map(|record| record.at_us).max().unwrap_or(0);
@@ -180,7 +189,8 @@ fn silent(transcript: &Transcript) -> bool {
 
 /// One line on how a dialogue ended.
 fn ending(run: &Run) -> String {
-    let Some(last) = run.events.last() else { return "nothing happened".into() };
+    let job = run.events.iter().rfind(|record| matches!(record.event, Event::JobEnded { .. }));
+    let Some(last) = job.or(run.events.last()) else { return "nothing happened".into() };
     let what = match &last.event {
         Event::Completed => "the dialogue went on to its end".into(),
         Event::Refused { by, code, text, .. } => {
@@ -191,6 +201,11 @@ fn ending(run: &Run) -> String {
         Event::Cut { alert: Some(alert), .. } => format!("TLS alert {alert}"),
         Event::Cut { text, .. } => format!("the connection ended: {text}"),
         Event::Silence { waiting_for, waited_ms } => format!("no {waiting_for} within {waited_ms} ms"),
+        Event::JobEnded { state, code, text } => {
+            let code = code.map_or_else(|| "no code".to_owned(), |c| format!("{c} {}", crate::registry::name(c)));
+            let text: String = text.chars().take(160).collect();
+            format!("the job ended: {state}, {code} ({text})")
+        }
         Event::StreamEnded => "the target ended the stream without an error".into(),
         Event::Answered { call, .. } => format!("{call} was answered"),
         Event::FrameReceived { chunk: None, .. } => "a frame whose seal does not hold".into(),

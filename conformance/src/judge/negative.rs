@@ -1,8 +1,8 @@
 //! The rule of negative cases: the control passes first, one deviation is refused with a code of the closed set,
 //! nothing forbidden follows, the target is alive afterwards.
 
-use super::{Finding, Verdict, ending, oracle, run};
-use crate::case::{Case, Operator, RawBytes};
+use super::{Finding, Verdict, ending, initiator, oracle, run};
+use crate::case::{Case, Operator, RawBytes, Role, Scenario};
 use crate::registry;
 use crate::transcript::{Event, Run, Transcript};
 use crate::wire::message;
@@ -42,6 +42,11 @@ pub(super) fn judge(case: &Case, control: Option<Verdict>, transcript: &Transcri
 }
 
 fn fault(case: &Case, transcript: &Transcript, main: &Run, at: usize) -> Option<String> {
+    if case.role == Role::Initiator {
+        return initiator::refused(case, main, at)
+            .or_else(|| forbidden(case, main, at).map(|what| format!("refused, and yet {what} followed")))
+            .or_else(|| alive(case, transcript));
+    }
     let refusal = refusal(case, main, at);
     let Some(refusal) = refusal else {
         return Some(if main.completed() { "accepted".into() } else { format!("not refused: {}", ending(main)) });
@@ -58,10 +63,21 @@ fn fault(case: &Case, transcript: &Transcript, main: &Run, at: usize) -> Option<
             return Some(format!("refused, but the session did not live on: {first}"));
         }
     }
+    alive(case, transcript)
+}
+
+/// Whether the whole alignment afterwards went through.
+fn alive(case: &Case, transcript: &Transcript) -> Option<String> {
     match run(transcript, "liveness") {
         None => Some("ERR-3: it is not known whether the target is alive afterwards".into()),
         Some(alive) => {
-            let faults = oracle::dialogue(case, &transcript.target, alive);
+            let faults = match case.role {
+                Role::Collaborator => oracle::dialogue(case, &transcript.target, alive),
+                Role::Initiator => {
+                    let plain = Case { setting: Default::default(), scenario: Scenario::Align, ..case.clone() };
+                    initiator::dialogue(&plain, &transcript.target, alive)
+                }
+            };
             faults.first().map(|first| format!("ERR-3: the target is not alive afterwards: {first}"))
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn dialogue(case: &Case, target: &Target, run: &Run) -> Vec<String> {
     if let Some(confirm) = answer::<OpenResponse>(run, "Open") {
         confirmed(target, run, &confirm.confirm, &mut faults);
     }
-    frames(run, &mut faults);
+    frames(run, (RANK, 0), &mut faults);
     if !run.facts.scalar.is_empty() && run.completed() {
         alignment(run, &mut faults);
     }
@@ -45,7 +45,7 @@ fn answer<A: Message + Default>(run: &Run, name: &str) -> Option<A> {
     })
 }
 
-fn connection(case: &Case, run: &Run, faults: &mut Vec<String>) {
+pub(super) fn connection(case: &Case, run: &Run, faults: &mut Vec<String>) {
     for record in &run.events {
         if let Event::Connected { protocol, group, .. } = &record.event {
             if protocol != "TLSv1_3" {
@@ -134,8 +134,8 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// The target's frames (frame section 1).
-fn frames(run: &Run, faults: &mut Vec<String>) {
+/// The target's frames (frame section 1); `ranks` are the target's and the suite's.
+pub(super) fn frames(run: &Run, ranks: (u16, u16), faults: &mut Vec<String>) {
     let session = run.facts.session.as_str();
     let max_chunk = run.facts.max_chunk;
     let mut previous: Option<crate::wire::frame::Header> = None;
@@ -157,8 +157,8 @@ fn frames(run: &Run, faults: &mut Vec<String>) {
         let checks = [
             (header.version == 1 && header.flags == 0 && header.reserved == 0, "version, flags or reserved bytes"),
             (hex::encode(header.session) == session, "session id"),
-            (header.from == RANK && header.to == 0, "ranks"),
-            (header.stage == 1 && header.round == 0, "stage or round"),
+            ((header.from, header.to) == ranks, "ranks"),
+            (header.kind >> 8 != 1 || (header.stage == 1 && header.round == 0), "stage or round"),
             (header.sequence == sequence, "sequence"),
             (u64::from(header.chunk_length) + TAG as u64 == body, "chunk length"),
             (max_chunk == 0 || u64::from(header.chunks) == count, "chunk count"),

@@ -103,6 +103,32 @@ pub fn join_batches(name: &str, payloads: &[&[u8]], width: usize, total: usize) 
     if items.len() == total { Ok(items) } else { Err(format!("{name} holds {} of {total} items", items.len())) }
 }
 
+/// Joins batches of ALIGN_ROWS: positions and the number of training rows.
+///
+/// # Errors
+/// A sentence that says which rule is broken.
+pub fn join_rows(payloads: &[&[u8]]) -> Result<(Vec<u32>, usize), String> {
+    let (mut positions, mut agreed) = (Vec::new(), None);
+    for (number, payload) in payloads.iter().enumerate() {
+        let (head, body) =
+            payload.split_at_checked(12).ok_or(format!("ALIGN_ROWS batch {number} is shorter than 12 bytes"))?;
+        let at = |i: usize| u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]) as usize;
+        let (rows, training, first) = (at(0), at(4), at(8));
+        if *agreed.get_or_insert((rows, training)) != (rows, training) || training > rows {
+            return Err(format!("ALIGN-4: ALIGN_ROWS batch {number} has {rows} rows, {training} of training"));
+        }
+        let expected = rows.saturating_sub(first).min(BATCH);
+        if first != positions.len() || body.len() != expected * 4 || expected == 0 {
+            return Err(format!("ALIGN-4: ALIGN_ROWS batch {number} begins at {first} and has {} bytes", body.len()));
+        }
+        positions.extend(body.as_chunks::<4>().0.iter().map(|p| u32::from_le_bytes(*p)));
+    }
+    match agreed {
+        Some((rows, training)) if rows == positions.len() => Ok((positions, training)),
+        _ => Err(format!("ALIGN_ROWS holds {} positions", positions.len())),
+    }
+}
+
 /// Reads ERROR: its code and its JSON.
 pub fn read_error(payload: &[u8]) -> Option<(u32, serde_json::Value)> {
     let (code, rest) = payload.split_at_checked(4)?;

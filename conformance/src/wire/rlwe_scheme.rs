@@ -112,8 +112,7 @@ pub fn scaled(set: &Set, plaintext: &Poly) -> Poly {
 
 /// The key of the stream of a public key's uniform part (section 3).
 pub fn stream_key(transcript: &[u8; 32], set: &Set, owner: u16, round: u32) -> [u8; 16] {
-    let info =
-        [b"hefu/1 rlwe key".as_slice(), &[set.id], &owner.to_be_bytes(), &round.to_be_bytes()].concat();
+    let info = [b"hefu/1 rlwe key".as_slice(), &[set.id], &owner.to_be_bytes(), &round.to_be_bytes()].concat();
     let mut out = [0; 16];
     if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(transcript) {
         // 16 bytes are within what Expand can give.

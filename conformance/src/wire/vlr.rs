@@ -4,8 +4,8 @@ use std::f64::consts::TAU;
 
 use serde::Deserialize;
 
-use super::rlwe::{COARSE, S, Set, Stream, words};
 use super::h;
+use super::rlwe::{COARSE, S, Set, Stream, words};
 
 /// TRAIN_SHAPE.
 pub const SHAPE: u16 = 0x0201;
@@ -335,7 +335,8 @@ pub fn read_scalars(payload: &[u8], round: u32, e: usize) -> Result<(u32, Vec<u6
     }
     let forms = [("flags", 3, 0, 1), ("gram", 2, 50, scalar_count(e))];
     let fits = |(tensor, form): (&Tensor, &(&str, u8, u8, usize))| {
-        (tensor.name.as_str(), tensor.codec, tensor.scale) == (form.0, form.1, form.2) && tensor.shape == [form.3 as u32]
+        (tensor.name.as_str(), tensor.codec, tensor.scale) == (form.0, form.1, form.2)
+            && tensor.shape == [form.3 as u32]
     };
     if tensors.len() != 2 || !tensors.iter().zip(&forms).all(fits) {
         return Err(format!("ENV-3: the tensors of SCALARS are not those of evaluation {e}"));

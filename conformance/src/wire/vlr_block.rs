@@ -165,9 +165,7 @@ impl Block {
         let (count, n) = (self.count(), self.rows as f64);
         for j in 0..count {
             for k in 0..count {
-                let terms = |w: &[f64]| -> f64 {
-                    (0..self.rows).map(|i| self.x[j][i] * self.x[k][i] * w[i]).sum()
-                };
+                let terms = |w: &[f64]| -> f64 { (0..self.rows).map(|i| self.x[j][i] * self.x[k][i] * w[i]).sum() };
                 let penalised = j == k && !(self.intercept && j + 1 == count);
                 self.metric[j][k] = (terms(weights) + if penalised { self.lambda } else { 0.0 }) / n;
                 let size: f64 = (0..self.rows).map(|i| (self.x[j][i] * self.x[k][i]).abs() * errors[i]).sum();

@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hefu_conformance::wire::h;
 use hefu_conformance::wire::rlwe::{self, Bad, N, Set, Stream};
 use hefu_conformance::wire::rlwe_scheme::{self as scheme, Blinding, Secret};
-use hefu_conformance::wire::h;
 use serde_json::Value;
 
 use crate::vectors::{bytes, cases, fixed};

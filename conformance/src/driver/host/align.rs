@@ -17,8 +17,6 @@ use crate::rng::Rng;
 use crate::transcript::Run;
 use crate::wire::{dsse, group, message};
 
-/// Suite INTL.
-const SUITE: u16 = 1;
 /// Rank of the suite.
 const RANK: u16 = 1;
 /// Known keys of the target that a probe sends unblinded.
@@ -188,8 +186,7 @@ impl<C: Control> Host<'_, C> {
                 group::parallel(&indexed, answer)
             }
         };
-        let mut tags: Vec<Vec<u8>> =
-            tokio::task::spawn_blocking(work).await.map_err(|e| Stop::Suite(e.to_string()))?;
+        let mut tags: Vec<Vec<u8>> = tokio::task::spawn_blocking(work).await.map_err(|e| Stop::Suite(e.to_string()))?;
         if let Some(what) = self.dialogue.alter_tags(&mut tags) {
             self.dialogue.deviation(what);
         }
@@ -240,4 +237,3 @@ fn elements_of(run: &Run) -> Vec<[u8; 32]> {
     let batches = messages.iter().filter(|(_, kind, _)| *kind == message::BLINDED);
     batches.flat_map(|(_, _, p)| p.get(4..).unwrap_or_default().as_chunks::<32>().0.iter().copied()).collect()
 }
-

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tonic::Status;
 
 use super::stream::Stream;
-use super::{Dialogue, Flow, Stop};
+use super::{Dialogue, Flow, HOSTED, Stop};
 use crate::case::{Case, Operator, RawBytes, Scenario};
 use crate::control::{Control, JobOrder, Partner, Reply, Request};
 use crate::listen::{Asked, Manner, Server, tls12_hello};
@@ -19,9 +19,6 @@ use crate::pki;
 use crate::rng::Rng;
 use crate::transcript::{Event, Recorder, Run};
 use crate::world::{PURPOSE, World};
-
-/// Name under which the suite publishes as collaborator.
-pub(crate) const DATASET: &str = "tax";
 
 /// One dialogue in progress, the suite answering.
 struct Host<'a, C> {
@@ -71,6 +68,7 @@ async fn host<'a, C: Control>(
         record: record.clone(),
         rng: Rng::new(&world.seed, &format!("{} {label} host", case.id)),
         open_sessions: Vec::new(),
+        label: label.to_owned(),
     };
     let server = Server::start(world.agency.listener.clone(), manner(&dialogue)?);
     let ended = false;
@@ -122,7 +120,7 @@ impl<C: Control> Host<'_, C> {
         let order = JobOrder {
             kind: "align".into(),
             dataset: case.dataset(),
-            collaborators: vec![Partner { party: world.agency.party.id.clone(), dataset: DATASET.into() }],
+            collaborators: vec![Partner { party: world.agency.party.id.clone(), dataset: HOSTED.into() }],
             purpose: PURPOSE.into(),
             outputs: vec!["model".into()],
             join: case.setting.join.clone(),
