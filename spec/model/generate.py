@@ -12,7 +12,7 @@ import jsonschema
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
 TOPICS = ("streams", "documents", "envelopes", "frames", "sessions", "alignment", "oprf", "rlwe", "messages",
-          "training", "scoring")
+          "training", "scoring", "aggregate", "aggregate_rounds")
 
 
 def text(value):

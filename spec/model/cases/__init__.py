@@ -55,6 +55,7 @@ class Case:
     clause: list
     input: dict
     error: str | None = None
+    party: int | None = None
 
 
 @dataclass
@@ -65,8 +66,11 @@ class Kind:
     output: dict
     run: Callable
     cases: Callable
+    # Whether a refusal's vector says which rank it names.
+    blames: bool = False
 
     def schema(self):
+        party = {"party": COUNT} if self.blames else {}
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": f"urn:hefu:vector:{self.name}",
@@ -80,6 +84,7 @@ class Kind:
                 "input": self.input,
                 "output": self.output,
                 "error": {"type": "string", "pattern": "^[A-Z0-9_]+$"},
+                **party,
             },
             "required": ["kind", "title", "clause", "input"],
             "oneOf": [{"required": ["output"]}, {"required": ["error"]}],
@@ -95,9 +100,10 @@ class Kind:
             self.run(case.input)
         except Refusal as refusal:
             right = refusal.name == case.error and refusal.clause in case.clause
-            if not right:
-                raise ValueError(f"{self.name}/{case.file}: refused with {refusal}") from None
-            return {**vector, "error": case.error}
+            if not right or (self.blames and refusal.party != case.party):
+                raise ValueError(f"{self.name}/{case.file}: refused with {refusal}, party {refusal.party}") from None
+            party = {} if case.party is None else {"party": case.party}
+            return {**vector, "error": case.error, **party}
         raise ValueError(f"{self.name}/{case.file}: not refused")
 
 
@@ -105,5 +111,5 @@ def good(file, title, clause, input_):
     return Case(file, title, clause.split(), input_)
 
 
-def bad(file, title, clause, input_, error):
-    return Case("bad_" + file, title, clause.split(), input_, error)
+def bad(file, title, clause, input_, error, party=None):
+    return Case("bad_" + file, title, clause.split(), input_, error, party)

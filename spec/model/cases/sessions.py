@@ -238,6 +238,10 @@ def transcript_cases():
 
     yield good("two_parties", "One collaborator", "", given([BANK, TAX]))
     yield good("three_parties", "Two collaborators", "", given([BANK, TAX, POWER]))
+    absent = given([BANK, TAX, POWER])
+    yield good("absent", "The second collaborator did not confirm: its confirm is the empty string", "",
+               {**absent, "confirms": [absent["confirms"][0], ""], "masks": absent["masks"][:1],
+                **{name: absent[name][:2] for name in ("ephemeral_secrets", "signing_seeds")}})
 
 
 def run_transcript_signature(given):
