@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, Corpus, Kind, Profile, Role, Setting};
+use crate::case::{Case, Corpus, Kind, Profile, Role, Scenario, Setting};
 use crate::control::Control;
 use crate::driver::{self, drive};
 use crate::error::{Error, Result};
@@ -249,7 +249,12 @@ impl<C: Control> Session<'_, C> {
 
     async fn driven(&mut self, case: &Case) -> Result<(Finding, Option<(String, String)>)> {
         self.lag.reset();
-        let mut runs = vec![self.drive(case, "main", None).await];
+        let mut runs = Vec::new();
+        if case.scenario == Scenario::Score {
+            runs.push(self.drive(case, "train", None).await);
+        }
+        let main = self.drive(case, "main", runs.first()).await;
+        runs.insert(0, main);
         if case.setting.probe {
             let again = self.drive(case, "again", runs.first()).await;
             runs.push(again);

@@ -23,8 +23,18 @@ pub const PURPOSE: &str = "origination";
 /// Fewest matched rows of the dataset `gate`.
 pub const GATE: u64 = 50;
 /// Datasets that an allow entry of the bank names, and the minimum of matched rows; `ghost` is never published.
-const ENTRIES: [(&str, Option<u64>); 6] =
-    [("main", None), ("live", None), ("single", None), ("large", None), ("ghost", None), ("gate", Some(GATE))];
+const ENTRIES: [(&str, Option<u64>); 10] = [
+    ("main", None),
+    ("live", None),
+    ("single", None),
+    ("large", None),
+    ("ghost", None),
+    ("gate", Some(GATE)),
+    ("train", None),
+    ("narrow", None),
+    ("flat", None),
+    ("rare", None),
+];
 /// Keys of the datasets `main`, `gate` and `closed`.
 const KEYS: usize = 200;
 
@@ -230,7 +240,10 @@ fn permits() -> Vec<Permit> {
     let of = |(dataset, min_rows): (&str, Option<u64>)| Permit {
         dataset: dataset.to_owned(),
         purpose: PURPOSE.to_owned(),
-        outputs: vec!["model".to_owned()],
+        outputs: if dataset == "train" { &["model", "score"][..] } else { &["model"] }
+            .iter()
+            .map(|output| (*output).to_owned())
+            .collect(),
         min_rows,
     };
     ENTRIES.into_iter().map(of).collect()
@@ -244,7 +257,36 @@ fn datasets(seed: &str, initiates: bool) -> BTreeMap<String, Dataset> {
         (name.to_owned(), dataset(&mut Rng::new(seed, &format!("dataset {name}")), count, labelled))
     };
     let labelled = labelled.into_iter().filter(|_| initiates).map(|entry| make(entry, true));
-    plain.into_iter().map(|entry| make(entry, false)).chain(labelled).collect()
+    let mut out: BTreeMap<String, Dataset> =
+        plain.into_iter().map(|entry| make(entry, false)).chain(labelled).collect();
+    for name in ["train", "narrow", "flat", "rare"] {
+        let (name, mut made) = make((name, 240), false);
+        made.reshape(&name);
+        out.insert(name, made);
+    }
+    out
+}
+
+impl Dataset {
+    /// Makes the last column what the dataset's name says: `narrow` has none, `flat` one value, `rare` another value in
+    /// a few rows only.
+    fn reshape(&mut self, name: &str) {
+        if name == "train" {
+            return;
+        }
+        let lines = self.csv.lines().enumerate().map(|(i, line)| {
+            let (rest, last) = line.rsplit_once(',').unwrap_or((line, ""));
+            match name {
+                "narrow" => rest.to_owned(),
+                "rare" if i == 0 || i % 12 == 0 => format!("{rest},{last}"),
+                _ if i == 0 => line.to_owned(),
+                _ => format!("{rest},1.5"),
+            }
+        });
+        self.csv = lines.map(|line| line + "\n").collect();
+        let csv = &self.csv;
+        self.cells.retain(|cell| csv.contains(cell.as_str()));
+    }
 }
 
 /// `count` distinct keys of 128 random bits; from 20 on also rows whose key is padded, repeated, empty or too long.
