@@ -103,7 +103,7 @@ async fn trust(file: &Path, alias: Option<String>, config: &Path, screen: Screen
         Ok(node) => node.trust(envelope, alias).await?.alias,
         Err(error) if error.code() == Code::ControlUnreachable => {
             let config = NodeConfig::load(config).map_err(fault)?;
-            hefu_node::Node::trust(&config, &envelope, &alias).map_err(fault)?
+            hefu_node::Node::trust(&config, &envelope, &alias, false).map_err(fault)?
         }
         Err(error) => return Err(error.into()),
     };

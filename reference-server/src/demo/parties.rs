@@ -82,7 +82,7 @@ fn configure(folder: &Path, input: &PartyInput, id: &PartyId, initiator: &PartyI
     if initiator != id || waiver == Waiver::Everything {
         text.push_str(&format!(
             "[[allow]]\nparty = \"{initiator}\"\ndataset = \"{}\"\n\
-             purpose = \"origination\"\noutputs = [\"model\", \"score\"]\n",
+             purpose = \"origination\"\noutputs = [\"model\", \"score\"]\napproved = true\n",
             input.alias
         ));
     }

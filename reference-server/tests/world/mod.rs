@@ -234,7 +234,7 @@ impl Home {
 pub fn allow(dataset: &str) -> String {
     format!(
         "[[allow]]\nparty = \"{BANK}\"\ndataset = \"{dataset}\"\n\
-         purpose = \"origination\"\noutputs = [\"model\", \"score\"]\n"
+         purpose = \"origination\"\noutputs = [\"model\", \"score\"]\napproved = true\n"
     )
 }
 

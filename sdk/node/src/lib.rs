@@ -15,17 +15,21 @@
 //! | `channel` | sealed frames, relay, back-pressure |
 //! | `driver` | runs protocol machines |
 //! | `job` | a job from offer to result, on either side |
+//! | `epochs` | evaluation keys and published sets of unbalanced alignment |
 //! | `dataset`, `store` | published rows; what is remembered |
+//! | `approvals` | a steward's word on who may use a dataset |
 //! | `control` | what the node's own people may call |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 // A refusal is the exceptional path, and gRPC's own status is larger still.
 #![allow(clippy::result_large_err)]
 
+mod approvals;
 mod channel;
 mod config;
 mod control;
 mod dataset;
 mod driver;
+mod epochs;
 mod error;
 mod files;
 mod identity;

@@ -1,7 +1,8 @@
 //! A node: what it shares between its services, how it starts and stops.
 use crate::dataset::Datasets;
+use crate::epochs::Epochs;
 use crate::identity::{self, Identity};
-use crate::job::Jobs;
+use crate::job::{self, Jobs};
 use crate::session::Registry;
 use crate::store::{SqliteStore, Store};
 use crate::tls::PartyTls;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     pub(crate) sessions: Registry,
     pub(crate) datasets: Datasets,
+    pub(crate) epochs: Epochs,
     pub(crate) log: Log,
     pub(crate) interconnect: SocketAddr,
     connections: Mutex<VecDeque<Connection>>,
@@ -90,19 +92,31 @@ impl Node {
         identity::create(config)
     }
 
-    /// Trusts a party's descriptor under a short name (empty: the value part of its id); answers the short name. A node
-    /// at work with the same state folder follows.
+    /// Trusts a party's descriptor under a short name (empty: the one that it has, or the value part of its id); answers
+    /// the short name. A node at work with the same state folder follows.
     ///
     /// # Errors
-    /// `MALFORMED_DOCUMENT`, `BAD_SIGNATURE` (SESS-1); `CONFIGURATION` for a short name that is no word or taken;
-    /// `DISK`.
-    pub fn trust(config: &NodeConfig, descriptor: &[u8], alias: &str) -> Result<String, Error> {
+    /// `MALFORMED_DOCUMENT`, `BAD_SIGNATURE` (SESS-1); `CONFIGURATION` for a short name that is no word or taken, and
+    /// for a party that has another one, unless `rename`; `DISK`.
+    pub fn trust(config: &NodeConfig, descriptor: &[u8], alias: &str, rename: bool) -> Result<String, Error> {
         let trust = Trust::open(&config.files.state);
         let own = std::fs::read(config.files.state.join("party.json")).ok();
         if let Some(own) = own.and_then(|envelope| identity::open_descriptor(&envelope).ok()) {
             trust.set_own(config.party.alias.clone(), own);
         }
-        Ok(trust.add(descriptor, alias)?.alias.clone())
+        Ok(trust.add(descriptor, alias, rename)?.alias.clone())
+    }
+
+    /// Ends the epoch of a dataset (spec/oprf.md): its next unbalanced alignment draws a new key and publishes a new set.
+    /// Answers whether there was one. A node at work with the same state folder follows.
+    ///
+    /// # Errors
+    /// `CONFIGURATION` for a name that cannot be a dataset's; `DISK`.
+    pub fn rotate(config: &NodeConfig, dataset: &str) -> Result<bool, Error> {
+        if !crate::config::is_word(dataset) {
+            return Err(Error::configuration("name", "1 to 64 letters, digits, - and _ are expected"));
+        }
+        Epochs::new(&config.files.state).end(dataset)
     }
 
     /// Short name and id of every party that the state folder trusts.
@@ -130,13 +144,10 @@ impl Node {
         let shared = Arc::new(prepare(config, identity, log, interconnect.local_addr().map_err(unbound)?)?);
         let control_address = control.local_addr().map_err(unbound)?;
         let descriptor = publish_identity(&shared, control_address)?;
+        job::restore_waiting(&shared);
         let (stop, stopped) = watch::channel(false);
         let party_server = services::serve(shared.clone(), interconnect, stopped.clone())?;
         let control_server = control::serve(shared.clone(), control, stopped)?;
-        shared.log(&format!(
-            "{} listens to parties on {} and to its own people on {control_address}",
-            shared.config.party.alias, shared.interconnect
-        ));
         Ok(RunningNode {
             shared,
             control: control_address,
@@ -165,10 +176,11 @@ fn prepare(config: NodeConfig, identity: Identity, log: Log, interconnect: Socke
         files::remove_partial(&state.join(folder));
     }
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&state.join("hefu.db"))?);
-    let jobs = Jobs::open(store.clone(), config.limits.max_jobs)?;
+    let jobs = Jobs::open(store.clone(), config.limits.max_jobs, &identity.party)?;
     let trust = Arc::new(Trust::open(&state));
     let tls = PartyTls::new(trust.clone(), identity.tls.clone());
     let datasets = Datasets::new(state.join("datasets"));
+    let epochs = Epochs::new(&state);
     Ok(Shared {
         tls,
         identity,
@@ -177,6 +189,7 @@ fn prepare(config: NodeConfig, identity: Identity, log: Log, interconnect: Socke
         jobs,
         sessions: Registry::default(),
         datasets,
+        epochs,
         log,
         interconnect,
         connections: Mutex::default(),

@@ -86,7 +86,7 @@ impl Node {
         let quote = |text: &str| Value::from(text).to_string();
         let outputs: Vec<String> = permit.outputs.iter().map(|output| quote(output)).collect();
         self.config.push_str(&format!(
-            "\n[[allow]]\nparty = {}\ndataset = {}\npurpose = {}\noutputs = [{}]\n",
+            "\n[[allow]]\nparty = {}\ndataset = {}\npurpose = {}\noutputs = [{}]\napproved = true\n",
             quote(party),
             quote(&permit.dataset),
             quote(&permit.purpose),
@@ -131,7 +131,7 @@ impl Node {
             "FAILED" | "CANCELLED" | "REJECTED" | "EXPIRED" => "failed",
             _ => "running",
         };
-        let error = &shown["error"];
+        let error = &shown["failure"];
         let code = error["code"].as_u64().map(|code| code as u32);
         let text = (state == "failed").then(|| error.to_string());
         Ok(Reply { state: Some(state.to_owned()), code, text, ..Reply::done() })

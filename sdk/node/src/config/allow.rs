@@ -33,9 +33,16 @@ pub struct AllowEntry {
     /// Rows that may be scored on one model, over all time; without limit where absent (SCORE-5).
     #[serde(default)]
     pub score_rows: Option<u64>,
+    /// Keys that may be evaluated in one epoch of the dataset; unbalanced alignment is refused where absent (OPRF-6,
+    /// OPRF-7).
+    #[serde(default)]
+    pub evaluations: Option<u64>,
     /// Least number of matched rows of a job that aligns or trains; 1 where absent (ALIGN-11). Scoring is not bound.
     #[serde(default)]
     pub min_rows: Option<u64>,
+    /// A standing approval: the first use does not wait for the dataset's steward (CAT-6).
+    #[serde(default)]
+    pub approved: bool,
 }
 
 impl AllowEntry {
@@ -65,8 +72,14 @@ impl AllowEntry {
         if let Some(rows) = self.score_rows {
             members.insert("score_rows", serde_json::json!(rows));
         }
+        if let Some(keys) = self.evaluations {
+            members.insert("evaluations", serde_json::json!(keys));
+        }
         if let Some(rows) = self.min_rows {
             members.insert("min_rows", serde_json::json!(rows));
+        }
+        if self.approved {
+            members.insert("approved", serde_json::json!(true));
         }
         let json = serde_json::to_vec(&members).unwrap_or_default();
         hefu_crypto::sha256(&[&json])
@@ -91,7 +104,9 @@ mod tests {
             outputs: vec![Output::Score, Output::Model],
             permit: vec![],
             score_rows: None,
+            evaluations: None,
             min_rows: None,
+            approved: false,
         }
     }
 
@@ -112,5 +127,7 @@ mod tests {
         let json = r#"{"dataset":"tax","outputs":["model","score"],"party":"uscc:91440300YY00001320","purpose":"origination"}"#;
         assert_eq!(entry().digest(), hefu_crypto::sha256(&[json.as_bytes()]));
         assert_ne!(AllowEntry { min_rows: Some(5), ..entry() }.digest(), entry().digest());
+        assert_ne!(AllowEntry { evaluations: Some(0), ..entry() }.digest(), entry().digest());
+        assert_ne!(AllowEntry { approved: true, ..entry() }.digest(), entry().digest());
     }
 }

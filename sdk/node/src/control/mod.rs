@@ -1,12 +1,12 @@
 //! What a node's own people and programs may ask of it.
-use crate::dataset::{self, Publication};
+pub(crate) mod datasets;
+
 use crate::job::{self, JobRecord, ModelPart};
 use crate::node::Shared;
-use crate::store::{self, DatasetRecord};
+use crate::store;
 use crate::trust::TrustedParty;
 use crate::{Error, driver, tls, wire};
-use hefu_core::{Code, Fault, JobId, Missing, ModelId, PartyId};
-use std::path::PathBuf;
+use hefu_core::{Code, Fault, JobId, ModelId, PartyId};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -45,46 +45,10 @@ pub(crate) async fn trust(
     shared: &Arc<Shared>,
     descriptor: Vec<u8>,
     alias: String,
+    rename: bool,
 ) -> Result<Arc<TrustedParty>, Fault> {
     let trust = shared.trust.clone();
-    job::blocking(move || Ok(trust.add(&descriptor, &alias)?)).await
-}
-
-/// A dataset as the caller describes it, in words.
-pub(crate) struct PublishRequest {
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) key: String,
-    pub(crate) label: String,
-    pub(crate) key_format: String,
-    pub(crate) missing: String,
-}
-
-/// Publishes a dataset, in place of one of the same name.
-pub(crate) async fn publish(shared: &Arc<Shared>, request: PublishRequest) -> Result<DatasetRecord, Fault> {
-    let word = |key: &str, cause: &str| Fault::from(Error::configuration(key, cause));
-    let or_default = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
-    let key_format = dataset::parse_format(&or_default(request.key_format, "text"));
-    let missing = Missing::parse(&or_default(request.missing, "error"));
-    let publication = Publication {
-        name: request.name,
-        path: PathBuf::from(request.path),
-        key: request.key,
-        label: Some(request.label).filter(|label| !label.is_empty()),
-        key_format: key_format.ok_or_else(|| word("key_format", "text or uscc is expected"))?,
-        missing: missing.ok_or_else(|| word("missing", "error or mean is expected"))?,
-    };
-    let own = shared.clone();
-    job::blocking(move || {
-        let record = own.datasets.publish(&publication, own.config.limits.max_rows)?;
-        own.store.save_dataset(&record)?;
-        Ok(record)
-    })
-    .await
-}
-
-pub(crate) async fn datasets(shared: &Shared) -> Result<Vec<DatasetRecord>, Fault> {
-    Ok(store::call(&shared.store, |store| store.datasets()).await?)
+    job::blocking(move || Ok(trust.add(&descriptor, &alias, rename)?)).await
 }
 
 fn job_id(text: &str) -> Result<JobId, Fault> {

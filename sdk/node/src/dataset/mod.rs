@@ -1,78 +1,26 @@
 //! Published datasets: a copy of the file in the state folder, and what may be told of it.
-use crate::store::DatasetRecord;
-use crate::{Error, config, files};
-use hefu_core::{Code, Fault, Missing, PartyId, Place};
-use hefu_data::{Features, KeyFormat, Layout, Schema, Table};
-use std::path::{Path, PathBuf};
+mod publish;
 
-/// What to publish.
-#[derive(Debug, Clone)]
-pub(crate) struct Publication {
-    pub(crate) name: String,
-    /// A CSV file on this machine.
-    pub(crate) path: PathBuf,
-    pub(crate) key: String,
-    pub(crate) label: Option<String>,
-    pub(crate) key_format: KeyFormat,
-    pub(crate) missing: Missing,
-}
+pub(crate) use publish::{Publication, asked_format};
+
+use crate::store::DatasetRecord;
+use hefu_core::{Code, Fault, Missing, PartyId, Place};
+use hefu_data::facts::ENTERPRISE;
+use hefu_data::{Features, KeyFormat, Layout, Table};
+use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// The folder of published files.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Datasets {
     folder: PathBuf,
+    /// Publishing writes under names that another publication of the same dataset would use too.
+    publishing: Mutex<()>,
 }
 
 impl Datasets {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Datasets { folder }
-    }
-
-    /// Copies and reads a file; answers what is remembered of it. Blocks.
-    ///
-    /// # Errors
-    /// Those of `hefu-data`, with their place; `CONFIGURATION` for a name that cannot be a file's; `TOO_MANY_ROWS`;
-    /// `DISK`.
-    pub(crate) fn publish(&self, publication: &Publication, max_rows: u32) -> Result<DatasetRecord, Error> {
-        if !config::is_word(&publication.name) {
-            return Err(Error::configuration("name", "1 to 64 letters, digits, - and _ are expected"));
-        }
-        let file = format!("{}.csv", publication.name);
-        let target = self.folder.join(&file);
-        let partial = files::partial_name(&target);
-        let read = self.copy(publication, &partial).and_then(|()| read_checked(publication, &partial, max_rows));
-        let (table, layout) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                let _ = std::fs::remove_file(&partial);
-                return Err(error);
-            }
-        };
-        std::fs::rename(&partial, &target).map_err(|e| Error::disk(&target, e))?;
-        Ok(DatasetRecord {
-            name: publication.name.clone(),
-            key: publication.key.clone(),
-            label: publication.label.clone(),
-            key_format: format_word(publication.key_format).to_owned(),
-            rows: table.counts.rows,
-            valid: table.counts.valid,
-            duplicate: table.counts.duplicate,
-            invalid: table.counts.invalid,
-            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
-            schema: hex::encode(Schema::infer(&table, &layout).digest()),
-            file,
-        })
-    }
-
-    fn copy(&self, publication: &Publication, partial: &Path) -> Result<(), Error> {
-        // Who may not read the file learns so from the reader's own error; the copy's is about this folder.
-        let place = Place { dataset: Some(publication.name.clone()), ..Place::default() };
-        let mut source = std::fs::File::open(&publication.path).map_err(|e| {
-            let cause = format!("the file cannot be read ({})", e.kind());
-            Fault::because(Code::BadFile, cause).at(place)
-        })?;
-        let mut copy = files::create_private(partial).map_err(|e| Error::disk(partial, e))?;
-        std::io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all()).map_err(|e| Error::disk(partial, e))
+        Datasets { folder, publishing: Mutex::default() }
     }
 
     /// Reads the rows of a published dataset. Blocks.
@@ -109,21 +57,23 @@ impl Datasets {
     }
 }
 
-fn read_checked(publication: &Publication, path: &Path, max_rows: u32) -> Result<(Table, Layout), Error> {
-    let layout = Layout {
-        dataset: publication.name.clone(),
-        key: publication.key.clone(),
-        format: publication.key_format,
-        label: publication.label.clone(),
-        features: Features::All,
-        missing: publication.missing,
-    };
-    let table = hefu_data::read_file(path, &layout).map_err(|e| Error::Fault(fault(&e)))?;
-    if table.counts.valid > u64::from(max_rows) {
-        let place = Place { dataset: Some(publication.name.clone()), ..Place::default() };
-        return Err(Error::Fault(Fault::new(Code::TooManyRows).at(place)));
+impl DatasetRecord {
+    /// That jobs can use the dataset: one row stands for one enterprise (CAT-9).
+    ///
+    /// # Errors
+    /// `PANEL_TABLE`, with the features to derive where the schema names them.
+    pub(crate) fn require_enterprise_grain(&self, own: &PartyId) -> Result<(), Fault> {
+        if self.facts.grain == ENTERPRISE {
+            return Ok(());
+        }
+        let derive = match self.facts.derived.as_slice() {
+            [] => String::new(),
+            features => format!("; derive, one row an enterprise: {}", features.join(", ")),
+        };
+        let cause = format!("one row of {} is a {}, not an enterprise{derive}", self.name, self.facts.grain);
+        let place = Place { dataset: Some(self.name.clone()), ..Place::default() };
+        Err(Fault::because(Code::PanelTable, cause).by(own).at(place).citing("CAT-9"))
     }
-    Ok((table, layout))
 }
 
 /// A fault of a file, with its place.

@@ -1,9 +1,10 @@
 //! A job at a collaborator: driven by the session that the initiator opened, its results final at Close.
+use super::approval;
 use super::disclosure::{Facts, disclosure};
 use super::initiator::named;
 use super::live::{JobSlot, LiveJob, Success};
 use super::model::{ModelPart, Origin};
-use super::off_thread;
+use super::{off_thread, unbalanced};
 use super::prepare::{Rules, Waivers, Wanted, data_fault, load, matrices, sources};
 use super::record::{Disclosure, JobKind, JobRecord, JobState};
 use super::result::{self, Head};
@@ -11,13 +12,14 @@ use crate::channel::{Duplex, Port, Traffic, Wiring, stopped};
 use crate::driver::{Driver, seconds};
 use crate::node::Shared;
 use crate::session::{CloseRequest, Held, SessionEvents};
-use crate::store;
-use hefu_core::{Code, Fault, ModelId, Stage};
+use crate::store::{self, DatasetRecord};
+use hefu_core::{Alignment, Code, Fault, ModelId, PartyId, Rank, Stage};
 use hefu_crypto::Seed;
 use hefu_data::Table;
 use hefu_he::Backend;
 use hefu_model::{logistic, rules};
 use hefu_protocol::align::{self, AlignPlan};
+use hefu_protocol::session::Offer;
 use hefu_protocol::{score, train};
 use serde_json::Value;
 use std::sync::Arc;
@@ -28,12 +30,23 @@ use tokio::runtime::Handle;
 const ABORT_GRACE: Duration = Duration::from_millis(500);
 
 /// Runs the job of a session to its end.
-pub(crate) async fn collaborate(shared: Arc<Shared>, held: Arc<Held>, events: SessionEvents, slot: JobSlot) {
+///
+/// `waited`: the job was known and waited for approval.
+pub(crate) async fn collaborate(
+    shared: Arc<Shared>,
+    held: Arc<Held>,
+    events: SessionEvents,
+    slot: JobSlot,
+    waited: Option<Arc<LiveJob>>,
+) {
     let kind = JobKind::of(&held.offer.plan.stages);
-    let disclosure = disclosure(&facts(&shared, &held, kind));
-    let job = held.offer.job;
+    let record = record_of(&shared, &held.offer, held.rank, &held.dataset);
+    let (job, disclosure) = (held.offer.job, record.disclosure.clone());
     announce(&shared, &held, &disclosure);
-    let begun = shared.jobs.begin(record(&held, kind, &disclosure), held.stopper.clone()).await;
+    let begun = match waited {
+        Some(live) => shared.jobs.save(&live).await.map(|()| live),
+        None => shared.jobs.begin(record, held.stopper.clone()).await,
+    };
     let Ok(live) = begun.inspect_err(|error| shared.log(&format!("job {job}: {error}"))) else {
         held.end(false);
         shared.sessions.end(&held);
@@ -49,8 +62,19 @@ pub(crate) async fn collaborate(shared: Arc<Shared>, held: Arc<Held>, events: Se
     }
     let reply = outcome.as_ref().map(drop).map_err(Clone::clone);
     held.end(outcome.is_ok());
-    shared.sessions.end(&held);
-    shared.jobs.end(&live, outcome).await;
+    match outcome {
+        // Another party's steward has not approved: the initiator comes back.
+        Err(Fault { code: Code::ApprovalNeeded, party, .. }) if held.stopper.fault().is_some() => {
+            let parked = approval::park(&shared, &live, held.id, party.into_iter().collect()).await;
+            if let Err(fault) = parked {
+                shared.jobs.end(&live, Err(fault)).await;
+            }
+        }
+        outcome => {
+            shared.sessions.end(&held);
+            shared.jobs.end(&live, outcome).await;
+        }
+    }
     if let Some(answer) = answer {
         let _ = answer.send(reply);
     }
@@ -68,35 +92,40 @@ fn announce(shared: &Shared, held: &Held, disclosure: &[Disclosure]) {
     }
 }
 
-fn facts(shared: &Shared, held: &Held, kind: JobKind) -> Facts {
-    Facts {
+/// What is written down of a job that is offered with a dataset of this party, before it begins.
+pub(crate) fn record_of(shared: &Shared, offer: &Offer, rank: Rank, dataset: &DatasetRecord) -> JobRecord {
+    let kind = JobKind::of(&offer.plan.stages);
+    let parties: Vec<PartyId> = offer.parties.iter().map(|party| party.party.clone()).collect();
+    let facts = Facts {
         kind,
-        join: held.offer.plan.join,
-        names: held.parties.iter().map(|party| shared.trust.alias(party)).collect(),
-        own: held.rank.index(),
-        rows: held.dataset.valid,
-        columns: held.dataset.columns.len(),
-        max_evaluations: held.offer.plan.max_evaluations,
-    }
-}
-
-fn record(held: &Held, kind: JobKind, disclosure: &[Disclosure]) -> JobRecord {
+        alignment: offer.plan.alignment.unwrap_or(Alignment::Ecdh),
+        join: offer.plan.join,
+        names: parties.iter().map(|party| shared.trust.alias(party)).collect(),
+        own: rank.index(),
+        rows: dataset.valid,
+        columns: dataset.columns.len(),
+        max_evaluations: offer.plan.max_evaluations,
+    };
     JobRecord {
-        job: held.offer.job,
+        job: offer.job,
         state: JobState::Created,
         kind,
-        initiator: held.initiator().clone(),
-        parties: held.parties.to_vec(),
-        purpose: held.offer.purpose,
+        initiator: parties[0].clone(),
+        parties,
+        purpose: offer.purpose,
         stage: None,
         done: 0,
         total: 0,
         created_us: crate::now_us(),
         ended_us: 0,
-        disclosure: disclosure.to_vec(),
+        disclosure: disclosure(&facts),
         error: None,
         bytes_sent: 0,
-        model: held.offer.plan.model,
+        model: offer.plan.model,
+        dataset: dataset.name.clone(),
+        outputs: offer.outputs.clone(),
+        awaiting: Vec::new(),
+        began_us: 0,
     }
 }
 
@@ -127,7 +156,10 @@ impl Collaboration {
             Ok(attached) => attached,
             Err(fault) => return (Err(fault), None),
         };
-        live.update(|record| record.state = JobState::Running);
+        live.update(JobRecord::begin);
+        if let Err(error) = self.shared.jobs.save(live).await {
+            return (Err(error.fault()), None);
+        }
         let port = Port::open(wiring, vec![duplex], traffic.clone(), &live.stopper);
         let driver = Driver::new(port, Handle::current(), live.observer(traffic.clone()));
         let seed = match crate::random::<32>() {
@@ -173,7 +205,8 @@ impl Collaboration {
         tokio::select! {
             fault = stopped(&mut stop) => Err(fault),
             attached = events.attached.recv() => {
-                attached.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator()))
+                let attached = attached.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator()))?;
+                Ok((attached.wiring, attached.duplex))
             }
             () = tokio::time::sleep(self.shared.config.limits.idle_timeout()) => {
                 Err(Fault::new(Code::PeerSlow).by(self.held.initiator()).citing("FRAME-12"))
@@ -231,6 +264,7 @@ impl Collaboration {
     }
 
     fn stages(&self, driver: &mut Driver, seed: &Seed) -> Result<Finished, Fault> {
+        approval::still_stands(&self.shared, &self.held.entry, &self.held.dataset, self.held.initiator())?;
         match self.kind {
             JobKind::Align => self.align_only(driver, seed),
             JobKind::Train => self.train(driver, seed),
@@ -251,6 +285,9 @@ impl Collaboration {
             max_rows: u64::from(self.shared.config.limits.max_rows),
             min_rows: if is_scoring { 1 } else { self.held.entry.min_rows.unwrap_or(1) },
         };
+        if self.held.offer.plan.alignment == Some(Alignment::Oprf) {
+            return unbalanced::collaborate(&self.shared, &self.held, driver, plan, &table.keys);
+        }
         let keys = driver.port().wiring().keys.clone();
         let machine = align::Collaborator::new(keys, plan, table.keys.clone(), seed.derive("align", &[]));
         driver.run(Stage::Align, machine)

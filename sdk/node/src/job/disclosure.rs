@@ -1,11 +1,12 @@
 //! What a job will teach each party, in words with this job's numbers, before any row is used
 //! (the disclosure tables of spec/align.md, spec/vlr.md and spec/score.md).
 use super::record::{Disclosure, JobKind};
-use hefu_core::Join;
+use hefu_core::{Alignment, Join};
 
 /// The numbers of a job as one party knows them beforehand.
 pub(crate) struct Facts {
     pub(crate) kind: JobKind,
+    pub(crate) alignment: Alignment,
     pub(crate) join: Join,
     /// Short names by rank.
     pub(crate) names: Vec<String>,
@@ -62,7 +63,14 @@ fn alignment(facts: &Facts, rank: usize) -> String {
     let keys = own_keys(facts, rank);
     match (rank, facts.join) {
         (0, _) => {
-            format!("the number of keys of every collaborator, and which of its own {keys} each collaborator has")
+            let kept = match facts.alignment {
+                Alignment::Ecdh => "",
+                Alignment::Oprf => {
+                    ". It keeps each collaborator's published set: whoever learns that collaborator's key of the epoch \
+                     can find out every key in it"
+                }
+            };
+            format!("the number of keys of every collaborator, and which of its own {keys} each collaborator has{kept}")
         }
         (_, Join::Inner) => format!(
             "the initiator's number of keys, and which of its own {keys} all parties have; which of these are test rows"
@@ -139,7 +147,7 @@ mod tests {
 
     fn facts(kind: JobKind, own: usize, parties: usize) -> Facts {
         let names = ["bank", "tax", "power"][..parties].iter().map(|n| (*n).to_owned()).collect();
-        Facts { kind, join: Join::Inner, names, own, rows: 30_000, columns: 13, max_evaluations: 40 }
+        Facts { kind, alignment: Alignment::Ecdh, join: Join::Inner, names, own, rows: 30_000, columns: 13, max_evaluations: 40 }
     }
 
     #[test]
@@ -152,6 +160,13 @@ mod tests {
         assert!(text.contains("nothing of predictors"));
         assert!(!entries[2].learns.join("\n").contains("30000"));
         assert!(entries[3].learns[0].contains("remaining party's predictor"));
+    }
+
+    #[test]
+    fn a_published_set_is_disclosed() {
+        let published = Facts { alignment: Alignment::Oprf, ..facts(JobKind::Align, 0, 2) };
+        assert!(disclosure(&published)[0].learns[0].contains("published set"));
+        assert!(!disclosure(&facts(JobKind::Align, 0, 2))[0].learns[0].contains("published set"));
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! A job at its initiator: submitted by the node's own people, run with all collaborators, its result written at the
 //! end.
+use super::approval;
 use super::disclosure::{Facts, disclosure};
-use super::invite::{Invitation, Opened};
+use super::invite::{Invitation, Negotiated, Opened};
 use super::live::{JobSlot, LiveJob, Success};
 use super::model::{ModelPart, Origin};
 use super::plan::JobPlan;
 use super::prepare::{Rules, Waivers, Wanted, data_fault, load, matrices, sources};
 use super::record::{Disclosure, JobKind, JobRecord, JobState};
 use super::result::{self, Alone, Evaluation, Head};
-use super::{blocking, off_thread};
+use super::{blocking, off_thread, unbalanced};
 use crate::channel::{Port, Stopper, Traffic, stopped};
 use crate::config::AllowEntry;
 use crate::driver::{Driver, seconds};
 use crate::node::Shared;
 use crate::store;
-use hefu_core::{Code, Fault, JobId, PartyId, Split, Stage};
+use hefu_core::{Alignment, Code, Fault, JobId, PartyId, Split, Stage};
 use hefu_crypto::Seed;
 use hefu_data::Table;
 use hefu_he::Backend;
@@ -55,6 +56,10 @@ pub(crate) async fn submit(shared: &Arc<Shared>, json: &str) -> Result<JobId, Fa
         error: None,
         bytes_sent: 0,
         model: plan.model,
+        dataset: plan.dataset.name.clone(),
+        outputs: plan.outputs.clone(),
+        awaiting: Vec::new(),
+        began_us: 0,
     };
     let live = shared.jobs.begin(record, Stopper::new()).await?;
     let work = Conduct { shared: shared.clone(), plan: Arc::new(plan), part, job, disclosure };
@@ -66,6 +71,7 @@ fn facts(shared: &Shared, plan: &JobPlan) -> Facts {
     let names = plan.parties(shared.party()).iter().map(|party| shared.trust.alias(party)).collect();
     Facts {
         kind: plan.kind,
+        alignment: plan.alignment,
         join: plan.join,
         names,
         own: 0,
@@ -112,7 +118,13 @@ struct Conduct {
 impl Conduct {
     async fn run(self, live: Arc<LiveJob>, slot: JobSlot) {
         let traffic = Arc::new(Traffic::default());
-        let outcome = self.conduct(&live, &traffic).await;
+        let mut slot = Some(slot);
+        let outcome = match self.conduct(&live, &traffic, &mut slot).await {
+            Err(fault) if fault.code == Code::PanelTable => {
+                Err(approval::explain_panel(&self.shared, &self.plan, fault).await)
+            }
+            outcome => outcome,
+        };
         live.update(|record| record.bytes_sent = traffic.sent());
         match &outcome {
             Ok(_) => self.shared.log(&format!("job {}: succeeded", self.job)),
@@ -122,27 +134,51 @@ impl Conduct {
         drop(slot);
     }
 
-    async fn conduct(&self, live: &Arc<LiveJob>, traffic: &Arc<Traffic>) -> Result<Success, Fault> {
-        let started = Instant::now();
-        let table = self.load().await?;
-        live.update(|record| record.state = JobState::Running);
+    /// Offers the job until every party's steward has approved, then runs it.
+    async fn conduct(
+        &self,
+        live: &Arc<LiveJob>,
+        traffic: &Arc<Traffic>,
+        slot: &mut Option<JobSlot>,
+    ) -> Result<Success, Fault> {
         let mut stop = live.stopper.watch();
-        let invitation = tokio::select! {
-            invitation = Invitation::dial(&self.shared, &self.plan) => invitation?,
-            fault = stopped(&mut stop) => return Err(fault),
-        };
-        self.shared.log(&format!("job {}: connected, {}", self.job, invitation.group()));
-        let mut stop = live.stopper.watch();
-        let opened = tokio::select! {
-            opened = invitation.negotiate(&self.shared, &self.plan, self.job) => opened,
-            fault = stopped(&mut stop) => Err(fault),
-        };
-        match opened {
-            Ok(opened) => self.hold_session(live, traffic, &invitation, opened, table, started).await,
-            Err(fault) => {
+        loop {
+            let started = Instant::now();
+            let table = self.load().await?;
+            live.update(JobRecord::begin);
+            let invitation = tokio::select! {
+                invitation = Invitation::dial(&self.shared, &self.plan) => invitation?,
+                fault = stopped(&mut stop) => return Err(fault),
+            };
+            self.shared.log(&format!("job {}: connected, {}", self.job, invitation.group()));
+            let negotiated = tokio::select! {
+                negotiated = invitation.negotiate(&self.shared, &self.plan, self.job) => negotiated,
+                fault = stopped(&mut stop) => Err(fault),
+            };
+            let ended = match negotiated {
+                Ok(Negotiated::Opened(opened)) => {
+                    return self.hold_session(live, traffic, &invitation, opened, table, started).await;
+                }
+                Ok(Negotiated::Awaiting(awaiting)) => {
+                    // While people decide, neither rows nor a place among the running jobs are held.
+                    drop(table);
+                    slot.take();
+                    invitation.postpone().await;
+                    approval::approved(&self.shared, &self.plan, live, awaiting).await
+                }
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = ended {
                 invitation.abort(&fault).await;
-                Err(fault)
+                return Err(fault);
             }
+            *slot = Some(tokio::select! {
+                slot = self.shared.jobs.slot_when_free() => slot?,
+                fault = stopped(&mut stop) => {
+                    invitation.abort(&fault).await;
+                    return Err(fault);
+                }
+            });
         }
     }
 
@@ -228,8 +264,12 @@ impl Conduct {
     ) -> Result<align::AlignedInitiator, Fault> {
         let max_rows = u64::from(self.shared.config.limits.max_rows);
         let plan = AlignPlan { join: self.plan.join, split, max_rows, min_rows: 1 };
+        let seed = seed.derive("align", &[]);
+        if self.plan.alignment == Alignment::Oprf {
+            return unbalanced::initiate(&self.shared, &self.plan, driver, plan, table.keys.clone(), seed);
+        }
         let keys = driver.port().wiring().keys.clone();
-        let machine = align::Initiator::new(keys, plan, table.keys.clone(), seed.derive("align", &[]));
+        let machine = align::Initiator::new(keys, plan, table.keys.clone(), seed);
         driver.run(Stage::Align, machine)
     }
 

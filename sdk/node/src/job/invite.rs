@@ -11,7 +11,7 @@ use hefu_protocol::session::{
     Keys, Offer, OfferedParty, SessionLimits, VERSIONS, check_confirm, open_confirm, seal_offer, transcript,
     transcript_message,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -26,12 +26,32 @@ pub(crate) struct Invitation {
     pub(crate) session: SessionId,
     links: Vec<Link>,
     clients: Vec<SessionClient>,
+    /// By collaborator.
+    standing: Mutex<Vec<Standing>>,
+}
+
+/// What the initiator knows of a collaborator's side of the session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It may hold the session.
+    Open,
+    /// It turned the offer away, and keeps the job waiting for approval.
+    Waiting,
+    /// It refused the offer and holds nothing.
+    Refused,
 }
 
 /// A session whose streams are open.
 pub(crate) struct Opened {
     pub(crate) wiring: Wiring,
     pub(crate) duplexes: Vec<Duplex>,
+}
+
+/// How a negotiation ends well.
+pub(crate) enum Negotiated {
+    Opened(Opened),
+    /// These parties' stewards have to approve first.
+    Awaiting(Vec<PartyId>),
 }
 
 impl Invitation {
@@ -52,7 +72,8 @@ impl Invitation {
         }
         let timeout = shared.config.limits.idle_timeout();
         let clients = links.iter().map(|link| SessionClient::new(link, timeout)).collect();
-        Ok(Invitation { session: SessionId(crate::random::<16>()?), links, clients })
+        let standing = Mutex::new(vec![Standing::Open; links.len()]);
+        Ok(Invitation { session: SessionId(crate::random::<16>()?), links, clients, standing })
     }
 
     /// The key exchange group of the connections.
@@ -64,16 +85,15 @@ impl Invitation {
     ///
     /// # Errors
     /// The first refusal, on either side, with the responsible party.
-    pub(crate) async fn negotiate(&self, shared: &Shared, plan: &JobPlan, job: JobId) -> Result<Opened, Fault> {
+    pub(crate) async fn negotiate(&self, shared: &Shared, plan: &JobPlan, job: JobId) -> Result<Negotiated, Fault> {
         let agreement = Agreement::new(crate::random::<32>()?);
         let offer = self.offer(shared, plan, job, &agreement)?;
         let envelope = seal_offer(&offer, &shared.identity.signing);
-        let bytes = envelope.clone();
-        let confirms = each(self.clients.clone(), move |client| {
-            let bytes = bytes.clone();
-            async move { client.open(bytes).await }
-        })
-        .await?;
+        let confirms = self.open_all(&envelope).await?;
+        let awaiting = self.waiting();
+        if !awaiting.is_empty() {
+            return Ok(Negotiated::Awaiting(awaiting));
+        }
         let parties: Arc<[PartyId]> = plan.parties(shared.party()).into();
         let mut ephemerals = vec![agreement.public()];
         for ((rank, confirm), invited) in (1..).map(Rank).zip(&confirms).zip(&plan.invited) {
@@ -95,22 +115,67 @@ impl Invitation {
             memory: shared.config.limits.max_session_bytes,
             idle: shared.config.limits.idle_timeout(),
         };
-        Ok(Opened { duplexes: self.streams(wiring.idle).await?, wiring })
+        Ok(Negotiated::Opened(Opened { duplexes: self.streams(wiring.idle).await?, wiring }))
+    }
+
+    /// Sends the offer to all; answers the confirms of those that gave one.
+    ///
+    /// # Errors
+    /// The first refusal but `APPROVAL_NEEDED`.
+    async fn open_all(&self, envelope: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut calls = JoinSet::new();
+        for (index, client) in self.clients.iter().cloned().enumerate() {
+            let bytes = envelope.to_vec();
+            calls.spawn(async move { (index, client.open(bytes).await) });
+        }
+        let mut confirms = vec![Vec::new(); self.clients.len()];
+        while let Some(joined) = calls.join_next().await {
+            let (index, answer) = joined.map_err(|_| Fault::because(Code::Internal, "a call was interrupted"))?;
+            match answer {
+                Ok(confirm) => confirms[index] = confirm,
+                Err(fault) if fault.code == Code::ApprovalNeeded => self.stands(index, Standing::Waiting),
+                Err(fault) => {
+                    // A call that got no answer may still have been heard.
+                    if fault.code.number() / 1000 != 1 {
+                        self.stands(index, Standing::Refused);
+                    }
+                    return Err(fault);
+                }
+            }
+        }
+        Ok(confirms)
+    }
+
+    fn stands(&self, index: usize, standing: Standing) {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)[index] = standing;
+    }
+
+    fn those(&self, is_meant: impl Fn(Standing) -> bool) -> Vec<usize> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.iter().enumerate().filter(|(_, standing)| is_meant(**standing)).map(|(index, _)| index).collect()
+    }
+
+    /// The parties whose stewards have to approve.
+    fn waiting(&self) -> Vec<PartyId> {
+        let waiting = self.those(|standing| standing == Standing::Waiting).into_iter();
+        waiting.filter_map(|index| Some(self.links.get(index)?.party.clone())).collect()
     }
 
     fn offer(&self, shared: &Shared, plan: &JobPlan, job: JobId, agreement: &Agreement) -> Result<Offer, Fault> {
-        let entry = |party: PartyId, ephemeral: Option<String>, dataset: Option<String>| OfferedParty {
+        let entry = |party: PartyId, ephemeral: Option<String>| OfferedParty {
             party,
             ephemeral,
-            dataset,
+            mask: None,
+            dataset: None,
             schema: None,
             allow: None,
         };
-        let own = entry(shared.party().clone(), Some(hex::encode(agreement.public())), None);
-        let others = plan
-            .invited
-            .iter()
-            .map(|invited| entry(invited.party.descriptor.party.clone(), None, Some(invited.dataset.clone())));
+        let own = entry(shared.party().clone(), Some(hex::encode(agreement.public())));
+        let others = plan.invited.iter().map(|invited| OfferedParty {
+            dataset: Some(invited.dataset.clone()),
+            schema: invited.schema.clone(),
+            ..entry(invited.party.descriptor.party.clone(), None)
+        });
         let limits = &shared.config.limits;
         Ok(Offer {
             kind: "hefu/offer/1".to_owned(),
@@ -125,7 +190,7 @@ impl Invitation {
             plan: plan.offered(),
             limits: SessionLimits { max_chunk: limits.max_chunk_bytes, max_message: limits.max_message_bytes },
             extensions: Vec::new(),
-            critical: Vec::new(),
+            critical: plan.critical(),
         })
     }
 
@@ -177,10 +242,22 @@ impl Invitation {
         }
     }
 
-    /// Tells all collaborators why the session is over, as far as they can be reached.
+    /// Tells all collaborators that know of the session why it is over, as far as they can be reached.
     pub(crate) async fn abort(&self, fault: &Fault) {
+        self.tell(fault, self.those(|standing| standing != Standing::Refused)).await;
+    }
+
+    /// Tells the collaborators that would run the job whose approval it waits for: they keep it waiting too.
+    pub(crate) async fn postpone(&self) {
+        let Some(awaited) = self.waiting().into_iter().next() else { return };
+        let fault = Fault::new(Code::ApprovalNeeded).by(&awaited).citing("CAT-6");
+        self.tell(&fault, self.those(|standing| standing == Standing::Open)).await;
+    }
+
+    async fn tell(&self, fault: &Fault, whom: Vec<usize>) {
         let (session, fault) = (self.session, fault.clone());
-        let aborts = each(self.clients.clone(), move |client| {
+        let clients: Vec<_> = whom.into_iter().filter_map(|index| self.clients.get(index).cloned()).collect();
+        let aborts = each(clients, move |client| {
             let fault = fault.clone();
             async move {
                 // One that has ended by itself refuses; that is no news.

@@ -3,10 +3,10 @@ use super::{JobRecord, JobState};
 use crate::channel::Stopper;
 use crate::store::{self, Store};
 use crate::{Error, driver};
-use hefu_core::{Code, Fault, JobId, Progress};
+use hefu_core::{Code, Fault, JobId, PartyId, Progress};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 /// The right to run one job (SESS-14).
 pub(crate) struct JobSlot(#[allow(dead_code)] OwnedSemaphorePermit);
@@ -15,6 +15,7 @@ pub(crate) struct JobSlot(#[allow(dead_code)] OwnedSemaphorePermit);
 pub(crate) struct LiveJob {
     record: watch::Sender<JobRecord>,
     pub(crate) stopper: Stopper,
+    resumed: Notify,
 }
 
 /// How a job ended well.
@@ -32,19 +33,25 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Opens the list; jobs that a stop of the node cut are marked as failed.
+    /// Opens the list; jobs that a stop of the node cut are marked as failed, those of others that wait for approval
+    /// wait on.
     ///
     /// # Errors
     /// `DISK`.
-    pub(crate) fn open(store: Arc<dyn Store>, max_jobs: u32) -> Result<Self, Error> {
+    pub(crate) fn open(store: Arc<dyn Store>, max_jobs: u32, own: &PartyId) -> Result<Self, Error> {
+        let mut live = HashMap::new();
         for mut record in store.jobs()?.into_iter().filter(|record| !record.state.is_final()) {
+            if record.state == JobState::AwaitingApproval && record.initiator != *own {
+                live.insert(record.job, Arc::new(LiveJob::new(record, Stopper::new())));
+                continue;
+            }
             record.state = JobState::Failed;
             record.ended_us = crate::now_us();
             record.error = Some((&Fault::new(Code::NodeStopped)).into());
             store.save_job(&record)?;
         }
         let slots = Arc::new(Semaphore::new(max_jobs as usize));
-        Ok(Jobs { store, live: Mutex::default(), slots, max_jobs })
+        Ok(Jobs { store, live: Mutex::new(live), slots, max_jobs })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Arc<LiveJob>>> {
@@ -77,9 +84,70 @@ impl Jobs {
     pub(crate) async fn begin(&self, record: JobRecord, stopper: Stopper) -> Result<Arc<LiveJob>, Error> {
         let saved = record.clone();
         store::call(&self.store, move |store| store.save_job(&saved)).await?;
-        let live = Arc::new(LiveJob { record: watch::Sender::new(record.clone()), stopper });
-        self.lock().insert(record.job, live.clone());
+        let job = record.job;
+        let live = Arc::new(LiveJob::new(record, stopper));
+        self.lock().insert(job, live.clone());
         Ok(live)
+    }
+
+    /// Takes up a job that waits, under a new switch; `None` where none waits, or it is being ended.
+    pub(crate) fn resume(&self, job: JobId, stopper: Stopper) -> Option<Arc<LiveJob>> {
+        let mut live = self.lock();
+        let waiting = live.get(&job)?;
+        if waiting.snapshot().state != JobState::AwaitingApproval || waiting.stopper.fault().is_some() {
+            return None;
+        }
+        waiting.resumed.notify_one();
+        waiting.update(|record| {
+            record.state = JobState::Created;
+            record.awaiting.clear();
+        });
+        let resumed = Arc::new(LiveJob { record: waiting.record.clone(), stopper, resumed: Notify::new() });
+        live.insert(job, resumed.clone());
+        Some(resumed)
+    }
+
+    /// Gives a job that comes to wait a new switch: the old one ended its session.
+    pub(crate) fn renew(&self, old: &LiveJob) -> Arc<LiveJob> {
+        let live = Arc::new(LiveJob { record: old.record.clone(), stopper: Stopper::new(), resumed: Notify::new() });
+        self.lock().insert(live.snapshot().job, live.clone());
+        live
+    }
+
+    /// Writes down how a job at work stands.
+    ///
+    /// # Errors
+    /// `DISK`.
+    pub(crate) async fn save(&self, live: &LiveJob) -> Result<(), Error> {
+        let record = live.snapshot();
+        store::call(&self.store, move |store| store.save_job(&record)).await
+    }
+
+    /// Forgets that a job waits, not that it does: its record stays as it is.
+    pub(crate) fn leave(&self, live: &LiveJob) {
+        self.lock().remove(&live.snapshot().job);
+    }
+
+    /// Jobs at work and jobs that wait, as they are now.
+    pub(crate) fn at_work(&self) -> Vec<JobRecord> {
+        self.lock().values().map(|live| live.snapshot()).collect()
+    }
+
+    /// Jobs that wait for approval.
+    pub(crate) fn waiting(&self) -> Vec<Arc<LiveJob>> {
+        let live = self.lock();
+        live.values().filter(|live| live.snapshot().state == JobState::AwaitingApproval).cloned().collect()
+    }
+
+    /// A record as it is now.
+    pub(crate) fn newest(&self, record: JobRecord) -> JobRecord {
+        self.lock().get(&record.job).map_or(record, |live| live.snapshot())
+    }
+
+    /// A place for one more job, as soon as there is one.
+    pub(crate) async fn slot_when_free(&self) -> Result<JobSlot, Fault> {
+        let permit = self.slots.clone().acquire_owned().await;
+        permit.map(JobSlot).map_err(|_| Fault::new(Code::TooManyJobs).citing("SESS-14"))
     }
 
     /// Writes down how a job ended, shows it to those who watch, and forgets that it was at work.
@@ -159,6 +227,15 @@ impl Jobs {
 }
 
 impl LiveJob {
+    fn new(record: JobRecord, stopper: Stopper) -> Self {
+        LiveJob { record: watch::Sender::new(record), stopper, resumed: Notify::new() }
+    }
+
+    /// Waits until a job that waits is taken up again.
+    pub(crate) async fn resumed(&self) {
+        self.resumed.notified().await;
+    }
+
     /// The job as it is now.
     pub(crate) fn snapshot(&self) -> JobRecord {
         self.record.borrow().clone()

@@ -1,4 +1,5 @@
 //! A job from its plan to its result, on either side.
+mod approval;
 mod collaborator;
 mod disclosure;
 mod initiator;
@@ -9,8 +10,10 @@ mod plan;
 mod prepare;
 mod record;
 mod result;
+mod unbalanced;
 
-pub(crate) use collaborator::collaborate;
+pub(crate) use approval::{ask, restore as restore_waiting};
+pub(crate) use collaborator::{collaborate, record_of};
 pub(crate) use initiator::submit;
 pub(crate) use live::Jobs;
 pub(crate) use model::ModelPart;

@@ -3,7 +3,7 @@ use super::record::JobKind;
 use crate::node::Shared;
 use crate::store::{self, DatasetRecord};
 use crate::trust::TrustedParty;
-use hefu_core::{Code, Fault, Join, Missing, ModelId, Output, PartyId, Purpose, Split, Stage};
+use hefu_core::{Alignment, Code, Fault, Join, Missing, ModelId, Output, PartyId, Purpose, Split, Stage};
 use hefu_protocol::session;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ struct JobFile {
     purpose: Purpose,
     #[serde(default)]
     outputs: Vec<Output>,
+    #[serde(default = "ecdh")]
+    alignment: Alignment,
     #[serde(default = "inner")]
     join: Join,
     #[serde(default = "error")]
@@ -37,6 +39,13 @@ struct JobFile {
 struct CollaboratorEntry {
     party: String,
     dataset: String,
+    /// Hex digest of the schema that the initiator expects.
+    #[serde(default)]
+    schema: Option<String>,
+}
+
+fn ecdh() -> Alignment {
+    Alignment::Ecdh
 }
 
 fn inner() -> Join {
@@ -61,6 +70,8 @@ pub(crate) struct Invited {
     pub(crate) party: Arc<TrustedParty>,
     /// The name under which it publishes.
     pub(crate) dataset: String,
+    /// Hex digest of its schema, which the offer cites (SESS-13).
+    pub(crate) schema: Option<String>,
 }
 
 /// A job that this node may start: its names are resolved.
@@ -70,6 +81,8 @@ pub(crate) struct JobPlan {
     pub(crate) dataset: DatasetRecord,
     pub(crate) purpose: Purpose,
     pub(crate) outputs: Vec<Output>,
+    /// How rows are matched, with every collaborator.
+    pub(crate) alignment: Alignment,
     pub(crate) join: Join,
     pub(crate) missing: Missing,
     pub(crate) lambda: f64,
@@ -96,6 +109,7 @@ impl JobPlan {
             let cause = "the dataset was published without a label";
             return Err(Fault::because(Code::MissingColumn, cause).by(own).at(place));
         }
+        dataset.require_enterprise_grain(own)?;
         let invited = resolve(shared, &file.collaborator)?;
         if !file.lambda.is_finite() || file.lambda < 0.0 {
             return Err(wrong("lambda: a number that is not negative is expected"));
@@ -122,6 +136,7 @@ impl JobPlan {
             dataset,
             purpose: file.purpose,
             outputs,
+            alignment: file.alignment,
             join: file.join,
             missing: file.missing,
             lambda: file.lambda,
@@ -137,10 +152,21 @@ impl JobPlan {
         std::iter::once(own.clone()).chain(invited).collect()
     }
 
+    /// Members of the offer that a collaborator must understand (CONV-8).
+    pub(crate) fn critical(&self) -> Vec<String> {
+        match self.alignment {
+            Alignment::Ecdh => Vec::new(),
+            Alignment::Oprf => vec!["alignment".to_owned()],
+        }
+    }
+
     /// The plan as the offer carries it.
     pub(crate) fn offered(&self) -> session::Plan {
         let (stages, split, algorithm) = match self.kind {
-            JobKind::Align => (vec![Stage::Align], Split::Hash, "align-ecdh-1"),
+            JobKind::Align => match self.alignment {
+                Alignment::Ecdh => (vec![Stage::Align], Split::Hash, "align-ecdh-1"),
+                Alignment::Oprf => (vec![Stage::Align], Split::Hash, "align-oprf-1"),
+            },
             JobKind::Train => (vec![Stage::Align, Stage::Train, Stage::Evaluate], Split::Hash, "vlr-1"),
             JobKind::Score => (vec![Stage::Align, Stage::Score], Split::None, "score-sum-1"),
         };
@@ -152,6 +178,7 @@ impl JobPlan {
             algorithm: algorithm.to_owned(),
             lambda: self.lambda,
             max_evaluations: self.max_evaluations,
+            alignment: Some(self.alignment).filter(|alignment| *alignment != Alignment::Ecdh),
             model: self.model,
         }
     }
@@ -175,7 +202,11 @@ fn resolve(shared: &Shared, entries: &[CollaboratorEntry]) -> Result<Vec<Invited
         if invited.iter().any(|other| other.party.descriptor.party == party.descriptor.party) {
             return Err(wrong(format!("collaborator: {} stands there twice", entry.party)));
         }
-        invited.push(Invited { party, dataset: entry.dataset.clone() });
+        let schema = entry.schema.as_ref().map(|schema| schema.to_ascii_lowercase());
+        if schema.as_ref().is_some_and(|schema| schema.len() != 64 || hex::decode(schema).is_err()) {
+            return Err(wrong("collaborator.schema: 64 hexadecimal digits are expected"));
+        }
+        invited.push(Invited { party, dataset: entry.dataset.clone(), schema });
     }
     Ok(invited)
 }

@@ -1,5 +1,5 @@
 //! What a node remembers of a job.
-use hefu_core::{Fault, JobId, ModelId, PartyId, Purpose, Stage};
+use hefu_core::{Code, Fault, JobId, ModelId, Output, PartyId, Purpose, Stage};
 use serde::{Deserialize, Serialize};
 
 /// Where a job stands.
@@ -7,10 +7,16 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum JobState {
     Created,
+    /// A party's steward has not approved yet.
+    AwaitingApproval,
     Running,
     Succeeded,
     Failed,
     Cancelled,
+    /// A steward refused.
+    Rejected,
+    /// Nobody approved in time.
+    Expired,
 }
 
 impl JobState {
@@ -18,15 +24,18 @@ impl JobState {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             JobState::Created => "CREATED",
+            JobState::AwaitingApproval => "AWAITING_APPROVAL",
             JobState::Running => "RUNNING",
             JobState::Succeeded => "SUCCEEDED",
             JobState::Failed => "FAILED",
             JobState::Cancelled => "CANCELLED",
+            JobState::Rejected => "REJECTED",
+            JobState::Expired => "EXPIRED",
         }
     }
 
     pub(crate) fn is_final(self) -> bool {
-        !matches!(self, JobState::Created | JobState::Running)
+        !matches!(self, JobState::Created | JobState::AwaitingApproval | JobState::Running)
     }
 }
 
@@ -113,13 +122,36 @@ pub(crate) struct JobRecord {
     /// Sealed frame bytes that this node wrote.
     pub(crate) bytes_sent: u64,
     pub(crate) model: Option<ModelId>,
+    /// This node's own dataset in the job.
+    #[serde(default)]
+    pub(crate) dataset: String,
+    #[serde(default)]
+    pub(crate) outputs: Vec<Output>,
+    /// Whose stewards the job waits for.
+    #[serde(default)]
+    pub(crate) awaiting: Vec<PartyId>,
+    /// Microseconds since 1970 when the job might first read rows here; 0 where it never could.
+    #[serde(default)]
+    pub(crate) began_us: i64,
 }
 
 impl JobRecord {
     /// Ends the job with a fault.
     pub(crate) fn fail(&mut self, fault: &Fault) {
-        let is_cancelled = fault.code == hefu_core::Code::Cancelled;
-        self.state = if is_cancelled { JobState::Cancelled } else { JobState::Failed };
+        self.state = match fault.code {
+            Code::Cancelled => JobState::Cancelled,
+            Code::ApprovalRefused => JobState::Rejected,
+            Code::ApprovalExpired => JobState::Expired,
+            _ => JobState::Failed,
+        };
+        self.awaiting.clear();
         self.error = Some(fault.into());
+    }
+
+    /// The job may read rows from now on.
+    pub(crate) fn begin(&mut self) {
+        self.state = JobState::Running;
+        self.awaiting.clear();
+        self.began_us = crate::now_us();
     }
 }

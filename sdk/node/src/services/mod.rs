@@ -1,4 +1,5 @@
-//! What a peer may call, without the wire: discovery, sessions, channels.
+//! What a peer may call, without the wire: catalogue, discovery, sessions, channels.
+pub(crate) mod catalog;
 mod session;
 
 pub(crate) use session::{abort, close, confirm, exchange, open};

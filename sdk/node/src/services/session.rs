@@ -1,17 +1,18 @@
 //! What an initiator may ask of this node as collaborator: open, confirm, exchange, close, abort.
+use crate::approvals;
 use crate::channel::{Duplex, Stopper, Wiring, blame, refusal};
 use crate::config::AllowEntry;
-use crate::job;
+use crate::job::{self, JobState};
 use crate::node::Shared;
-use crate::session::{Held, NewSession, State, wrong_state};
+use crate::session::{Held, Live, NewSession, State, wrong_state};
 use crate::store::{self, DatasetRecord};
 use hefu_core::fault::{Switch, is_on};
-use hefu_core::{Code, Fault, Output, PartyId, Rank, SessionId, Stage};
+use hefu_core::{Alignment, Code, Fault, JobId, Output, PartyId, Rank, SessionId, Stage};
 use hefu_crypto::{Agreement, dsse, verify};
 use hefu_protocol::frame::Limits;
 use hefu_protocol::session::{
-    Acceptance, Confirm, Keys, Offer, check_confirm, check_offer, open_confirm, open_offer, seal_confirm, transcript,
-    transcript_message,
+    Acceptance, AnyOffer, Confirm, Keys, Offer, OfferedPlan, check_confirm, check_offer, open_any_offer, open_confirm,
+    seal_confirm, transcript, transcript_message,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,20 +25,36 @@ const THIRD_PARTY_GRACE: Duration = Duration::from_secs(10);
 
 /// `Open`: checks an offer from the connection's party; answers this party's confirm (SESS-2 to SESS-14).
 pub(crate) async fn open(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>) -> Result<Vec<u8>, Fault> {
-    let (offer, acceptance) = read_offer(shared, peer, &envelope)?;
-    let session = offer.session;
+    let trusted = shared.trust.require(peer)?;
+    let read = open_any_offer(&envelope, &trusted.descriptor.signing_key);
+    match read.map_err(|e| refusal(&e).by(peer))? {
+        AnyOffer::Joint(offer) => open_joint(shared, peer, envelope, *offer).await,
+        AnyOffer::Aggregate(_) => Err(Fault::new(Code::UnsupportedPlan).by(peer).citing("SESS-11")),
+    }
+}
+
+/// Remembers a session for ever (SESS-9).
+pub(crate) async fn admit(shared: &Arc<Shared>, peer: &PartyId, session: SessionId) -> Result<(), Fault> {
     let is_new = store::call(&shared.store, move |store| store.admit_session(session, crate::now_us())).await?;
     if !is_new && !is_on(Switch::ForgetsSessions) {
         return Err(Fault::new(Code::ReplayedSession).by(peer).citing("SESS-9"));
     }
+    Ok(())
+}
+
+async fn open_joint(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>, offer: Offer) -> Result<Vec<u8>, Fault> {
+    let acceptance = accept_offer(shared, peer, &offer)?;
+    admit(shared, peer, offer.session).await?;
     let rank = acceptance.rank;
     let entry = permitted(shared, peer, &offer, rank)?;
     let dataset = published(shared, &offer, rank).await?;
     check_model(shared, peer, &offer).await?;
-    let job = offer.job;
-    if store::call(&shared.store, move |store| store.job(job)).await?.is_some() {
-        return Err(wrong_state());
+    if !dataset.serves(&entry) {
+        return Err(Fault::new(Code::NotAllowed).by(peer).citing("CAT-5"));
     }
+    dataset.require_enterprise_grain(shared.party())?;
+    let is_known = known_job(shared, peer, offer.job).await?;
+    approved(shared, &offer, &entry, &dataset, rank).await?;
     // From here to the end nothing waits: a call that is cut short leaves nothing half made.
     let slot = shared.jobs.slot()?;
     let agreement = Agreement::new(crate::random::<32>()?);
@@ -53,11 +70,16 @@ pub(crate) async fn open(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>
         algorithm: offer.plan.algorithm.clone(),
         allow: entry.digest(),
         schema: digest(&dataset.schema)?,
+        mask: None,
         critical: Vec::new(),
     };
     let confirm_envelope = seal_confirm(&confirm, &shared.identity.signing);
     let answer = confirm_envelope.clone();
     let stopper = Stopper::new();
+    let waited = match is_known {
+        true => Some(shared.jobs.resume(offer.job, stopper.clone()).ok_or_else(wrong_state)?),
+        false => None,
+    };
     let (held, events) = Held::new(NewSession {
         offer,
         offer_envelope: envelope,
@@ -65,21 +87,22 @@ pub(crate) async fn open(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>
         rank,
         entry,
         dataset,
-        agreement,
+        secret: agreement,
         stopper,
     });
     let held = Arc::new(held);
-    shared.sessions.insert(held.clone());
-    tokio::spawn(job::collaborate(shared.clone(), held, events, slot));
+    shared.sessions.insert(Live::Joint(held.clone()));
+    tokio::spawn(job::collaborate(shared.clone(), held, events, slot, waited));
     Ok(answer)
 }
 
-/// Who signed, whether this is their connection, and what they offer.
-fn read_offer(shared: &Shared, peer: &PartyId, envelope: &[u8]) -> Result<(Offer, Acceptance), Fault> {
-    let named = |e: &hefu_protocol::Error| refusal(e).by(peer);
-    let trusted = shared.trust.require(peer)?;
-    let offer = open_offer(envelope, &trusted.descriptor.signing_key).map_err(|e| named(&e))?;
-    let acceptance = check_offer(&offer, shared.party(), peer).map_err(|e| named(&e))?;
+/// Whether this is the signer's connection, and what they offer.
+pub(crate) fn accept_offer<P: OfferedPlan>(
+    shared: &Shared,
+    peer: &PartyId,
+    offer: &Offer<P>,
+) -> Result<Acceptance, Fault> {
+    let acceptance = check_offer(offer, shared.party(), peer).map_err(|e| refusal(&e).by(peer))?;
     for party in &offer.parties {
         shared.trust.require(&party.party)?;
     }
@@ -88,7 +111,7 @@ fn read_offer(shared: &Shared, peer: &PartyId, envelope: &[u8]) -> Result<(Offer
         let cause = "the chunk size exceeds this node's limit";
         return Err(Fault::because(Code::UnsupportedPlan, cause).by(peer).citing("SESS-11"));
     }
-    Ok((offer, acceptance))
+    Ok(acceptance)
 }
 
 /// The entry that permits the job (SESS-12). That a dataset exists is not told to whom none permits it.
@@ -101,12 +124,45 @@ fn permitted(shared: &Shared, peer: &PartyId, offer: &Offer, rank: Rank) -> Resu
     if needed.iter().any(|(stage, output)| stages.contains(stage) && !offer.outputs.contains(output)) {
         return Err(refused());
     }
+    let is_unbalanced = offer.plan.alignment == Some(Alignment::Oprf);
+    let refused = || if is_unbalanced { refused().citing("OPRF-6") } else { refused() };
     let mut entries = shared.config.allow.iter();
     let entry = entries.find(|entry| {
         (is_on(Switch::SkipsAllowCheck) || entry.permits(peer, dataset, offer.purpose, &offer.outputs))
+            && (!is_unbalanced || entry.evaluations.is_some())
             && asked.allow.as_ref().is_none_or(|cited| *cited == hex::encode(entry.digest()))
     });
     entry.cloned().ok_or_else(refused)
+}
+
+/// Whether this job of the peer's waits here for approval; any other job that is known is no new one (CAT-10).
+async fn known_job(shared: &Arc<Shared>, peer: &PartyId, job: JobId) -> Result<bool, Fault> {
+    let known = store::call(&shared.store, move |store| store.job(job)).await?;
+    match known.map(|record| shared.jobs.newest(record)) {
+        None => Ok(false),
+        Some(record) if record.state == JobState::AwaitingApproval && record.initiator == *peer => Ok(true),
+        Some(_) => Err(wrong_state()),
+    }
+}
+
+/// That the steward has approved the use of the dataset by the peer; where it is the first use, the job waits (CAT-6).
+async fn approved(
+    shared: &Arc<Shared>,
+    offer: &Offer,
+    entry: &AllowEntry,
+    dataset: &DatasetRecord,
+    rank: Rank,
+) -> Result<(), Fault> {
+    let peer = &offer.parties[0].party;
+    let answer = approvals::look_up(shared, entry, dataset, peer).await?.require(shared.party());
+    match answer {
+        Err(fault) if fault.code == Code::ApprovalNeeded => {
+            let record = job::record_of(shared, offer, rank, dataset);
+            job::ask(shared, offer.session, record, dataset).await?;
+            Err(fault)
+        }
+        answer => answer,
+    }
 }
 
 /// The dataset that the offer names, if its schema is the one that the offer cites (SESS-13).
@@ -151,7 +207,10 @@ pub(crate) fn confirm(
     confirms: &[Vec<u8>],
     signature: &[u8],
 ) -> Result<[u8; 64], Fault> {
-    let held = shared.sessions.find(session, peer, "TLS-7")?;
+    let held = match shared.sessions.find(session, peer, "TLS-7")? {
+        Live::Joint(held) => held,
+        Live::Round(_) => return Err(wrong_state()),
+    };
     let mut state = held.state();
     let State::Offered(agreement) = &*state else { return Err(wrong_state()) };
     let (transcript, ephemerals) = check_confirms(shared, &held, confirms)?;
@@ -176,7 +235,7 @@ pub(crate) fn confirm(
         memory: limits.max_session_bytes,
         idle: if held.parties.len() > 2 { limits.idle_timeout() + THIRD_PARTY_GRACE } else { limits.idle_timeout() },
     };
-    *state = State::Confirmed(wiring);
+    *state = State::Confirmed(wiring, ());
     Ok(shared.identity.signing.sign(&transcript_message(held.rank, &transcript)))
 }
 
@@ -220,5 +279,8 @@ pub(crate) async fn close(shared: &Shared, peer: &PartyId, session: SessionId) -
 
 /// `Abort`: ends the session with the initiator's fault.
 pub(crate) fn abort(shared: &Shared, peer: &PartyId, session: SessionId, fault: Fault) -> Result<(), Fault> {
+    if let Some(job) = shared.sessions.waiting(session, peer) {
+        return shared.jobs.stop(job, fault);
+    }
     shared.sessions.find(session, peer, "SESS-19")?.abort(fault)
 }

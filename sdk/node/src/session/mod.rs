@@ -3,9 +3,10 @@
 use crate::channel::{Duplex, Stopper, Wiring};
 use crate::config::AllowEntry;
 use crate::store::DatasetRecord;
-use hefu_core::{Code, Fault, PartyId, Rank, SessionId};
+use hefu_core::{Code, Fault, JobId, PartyId, Rank, SessionId};
 use hefu_crypto::Agreement;
-use hefu_protocol::session::Offer;
+use hefu_protocol::aggregate;
+use hefu_protocol::session::{self, Offer};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -13,12 +14,32 @@ use tokio::sync::{mpsc, oneshot};
 /// Ended sessions that are still known as such.
 const REMEMBERED: usize = 4096;
 
+/// A kind of session, by its plan.
+pub(crate) trait Sitting {
+    /// This party's secrets until the keys are derived.
+    type Secret: Send;
+    /// What the parties have agreed on, beside the keys.
+    type Agreed: Send;
+}
+
+/// Alignment, training, scoring.
+impl Sitting for session::Plan {
+    type Secret = Agreement;
+    type Agreed = ();
+}
+
+/// One round of an aggregation.
+impl Sitting for aggregate::Plan {
+    type Secret = Agreement;
+    type Agreed = ();
+}
+
 /// Where a session stands.
-pub(crate) enum State {
+pub(crate) enum State<P: Sitting> {
     /// This party's secret, until the keys are derived.
-    Offered(Agreement),
+    Offered(P::Secret),
     /// Everything is agreed; the stream has not come.
-    Confirmed(Wiring),
+    Confirmed(Wiring, P::Agreed),
     /// The stream is here.
     Open,
     Closed,
@@ -29,9 +50,9 @@ pub(crate) enum State {
 pub(crate) type CloseRequest = oneshot::Sender<Result<(), Fault>>;
 
 /// A session that this node collaborates in.
-pub(crate) struct Held {
+pub(crate) struct Held<P: Sitting = session::Plan> {
     pub(crate) id: SessionId,
-    pub(crate) offer: Offer,
+    pub(crate) offer: Offer<P>,
     /// Exact bytes.
     pub(crate) offer_envelope: Vec<u8>,
     /// Exact bytes.
@@ -43,31 +64,38 @@ pub(crate) struct Held {
     pub(crate) entry: AllowEntry,
     pub(crate) dataset: DatasetRecord,
     pub(crate) stopper: Stopper,
-    state: Mutex<State>,
-    attach: mpsc::Sender<(Wiring, Duplex)>,
+    state: Mutex<State<P>>,
+    attach: mpsc::Sender<Attached<P>>,
     close: mpsc::Sender<CloseRequest>,
 }
 
+/// A confirmed session with its stream.
+pub(crate) struct Attached<P: Sitting> {
+    pub(crate) wiring: Wiring,
+    pub(crate) duplex: Duplex,
+    pub(crate) agreed: P::Agreed,
+}
+
 /// What the job of a session waits for.
-pub(crate) struct SessionEvents {
-    pub(crate) attached: mpsc::Receiver<(Wiring, Duplex)>,
+pub(crate) struct SessionEvents<P: Sitting = session::Plan> {
+    pub(crate) attached: mpsc::Receiver<Attached<P>>,
     pub(crate) closing: mpsc::Receiver<CloseRequest>,
 }
 
 /// What a new session is made of.
-pub(crate) struct NewSession {
-    pub(crate) offer: Offer,
+pub(crate) struct NewSession<P: Sitting = session::Plan> {
+    pub(crate) offer: Offer<P>,
     pub(crate) offer_envelope: Vec<u8>,
     pub(crate) confirm_envelope: Vec<u8>,
     pub(crate) rank: Rank,
     pub(crate) entry: AllowEntry,
     pub(crate) dataset: DatasetRecord,
-    pub(crate) agreement: Agreement,
+    pub(crate) secret: P::Secret,
     pub(crate) stopper: Stopper,
 }
 
-impl Held {
-    pub(crate) fn new(new: NewSession) -> (Self, SessionEvents) {
+impl<P: Sitting> Held<P> {
+    pub(crate) fn new(new: NewSession<P>) -> (Self, SessionEvents<P>) {
         let (attach, attached) = mpsc::channel(1);
         let (close, closing) = mpsc::channel(1);
         let held = Held {
@@ -80,7 +108,7 @@ impl Held {
             entry: new.entry,
             dataset: new.dataset,
             stopper: new.stopper,
-            state: Mutex::new(State::Offered(new.agreement)),
+            state: Mutex::new(State::Offered(new.secret)),
             attach,
             close,
         };
@@ -91,7 +119,7 @@ impl Held {
         &self.parties[0]
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State<P>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -102,7 +130,9 @@ impl Held {
     pub(crate) fn attach(&self, duplex: Duplex) -> Result<(), Fault> {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Open) {
-            State::Confirmed(wiring) => self.attach.try_send((wiring, duplex)).map_err(|_| wrong_state()),
+            State::Confirmed(wiring, agreed) => {
+                self.attach.try_send(Attached { wiring, duplex, agreed }).map_err(|_| wrong_state())
+            }
             other => {
                 let fault =
                     if matches!(other, State::Offered(_)) { wrong_state().citing("SESS-17") } else { wrong_state() };
@@ -149,8 +179,66 @@ pub(crate) fn wrong_state() -> Fault {
     Fault::new(Code::WrongState)
 }
 
+/// A session at work, of either kind.
+#[derive(Clone)]
+pub(crate) enum Live {
+    Joint(Arc<Held>),
+    Round(Arc<Held<aggregate::Plan>>),
+}
+
+impl Live {
+    fn id(&self) -> SessionId {
+        match self {
+            Live::Joint(held) => held.id,
+            Live::Round(held) => held.id,
+        }
+    }
+
+    fn initiator(&self) -> &PartyId {
+        match self {
+            Live::Joint(held) => held.initiator(),
+            Live::Round(held) => held.initiator(),
+        }
+    }
+
+    /// As [`Held::attach`].
+    ///
+    /// # Errors
+    /// `WRONG_STATE`.
+    pub(crate) fn attach(&self, duplex: Duplex) -> Result<(), Fault> {
+        match self {
+            Live::Joint(held) => held.attach(duplex),
+            Live::Round(held) => held.attach(duplex),
+        }
+    }
+
+    /// As [`Held::request_close`].
+    ///
+    /// # Errors
+    /// `WRONG_STATE`.
+    pub(crate) fn request_close(&self) -> Result<oneshot::Receiver<Result<(), Fault>>, Fault> {
+        match self {
+            Live::Joint(held) => held.request_close(),
+            Live::Round(held) => held.request_close(),
+        }
+    }
+
+    /// As [`Held::abort`].
+    ///
+    /// # Errors
+    /// `WRONG_STATE`.
+    pub(crate) fn abort(&self, fault: Fault) -> Result<(), Fault> {
+        match self {
+            Live::Joint(held) => held.abort(fault),
+            Live::Round(held) => held.abort(fault),
+        }
+    }
+}
+
 enum Entry {
-    Live(Arc<Held>),
+    Live(Live),
+    /// Its offer was turned away, and its job waits for approval.
+    Waiting(PartyId, JobId),
     /// Ended; its initiator.
     Over(PartyId),
 }
@@ -170,8 +258,8 @@ impl Registry {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn insert(&self, held: Arc<Held>) {
-        self.lock().entries.insert(held.id, Entry::Live(held));
+    pub(crate) fn insert(&self, live: Live) {
+        self.lock().entries.insert(live.id(), Entry::Live(live));
     }
 
     /// The session of an id, for the party of the connection.
@@ -179,32 +267,45 @@ impl Registry {
     /// # Errors
     /// `UNKNOWN_SESSION`; `WRONG_PARTY` for anybody but its initiator, citing `requirement`; `WRONG_STATE` after its
     /// end.
-    pub(crate) fn find(
-        &self,
-        session: SessionId,
-        peer: &PartyId,
-        requirement: &'static str,
-    ) -> Result<Arc<Held>, Fault> {
+    pub(crate) fn find(&self, session: SessionId, peer: &PartyId, requirement: &'static str) -> Result<Live, Fault> {
         let inner = self.lock();
         let entry = inner.entries.get(&session).ok_or_else(|| Fault::new(Code::UnknownSession))?;
         let initiator = match entry {
             Entry::Live(held) => held.initiator(),
-            Entry::Over(initiator) => initiator,
+            Entry::Waiting(initiator, _) | Entry::Over(initiator) => initiator,
         };
         if initiator != peer {
             return Err(Fault::new(Code::WrongParty).by(peer).citing(requirement));
         }
         match entry {
             Entry::Live(held) => Ok(held.clone()),
-            Entry::Over(_) => Err(wrong_state()),
+            Entry::Waiting(..) | Entry::Over(_) => Err(wrong_state()),
+        }
+    }
+
+    /// Remembers a session whose job waits for approval: its initiator may still abort it.
+    pub(crate) fn wait(&self, session: SessionId, initiator: &PartyId, job: JobId) {
+        self.lock().entries.insert(session, Entry::Waiting(initiator.clone(), job));
+    }
+
+    /// The job that waits under a session of the party of the connection.
+    pub(crate) fn waiting(&self, session: SessionId, peer: &PartyId) -> Option<JobId> {
+        match self.lock().entries.get(&session) {
+            Some(Entry::Waiting(initiator, job)) if initiator == peer => Some(*job),
+            _ => None,
         }
     }
 
     /// Keeps of an ended session only that it was there.
-    pub(crate) fn end(&self, held: &Held) {
+    pub(crate) fn end<P: Sitting>(&self, held: &Held<P>) {
+        self.over(held.id, held.initiator());
+    }
+
+    /// The same, of any session.
+    pub(crate) fn over(&self, session: SessionId, initiator: &PartyId) {
         let mut inner = self.lock();
-        inner.entries.insert(held.id, Entry::Over(held.initiator().clone()));
-        inner.ended.push_back(held.id);
+        inner.entries.insert(session, Entry::Over(initiator.clone()));
+        inner.ended.push_back(session);
         if inner.ended.len() > REMEMBERED
             && let Some(oldest) = inner.ended.pop_front()
         {

@@ -5,7 +5,7 @@ pub(crate) use sqlite::SqliteStore;
 
 use crate::Error;
 use crate::job::JobRecord;
-use hefu_core::{JobId, ModelId, PartyId, SessionId};
+use hefu_core::{JobId, ModelId, PartyId, Purpose, SessionId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,10 +25,76 @@ pub(crate) struct DatasetRecord {
     pub(crate) invalid: u64,
     /// Feature columns.
     pub(crate) columns: Vec<String>,
-    /// Hex digest of the inferred schema.
+    /// Hex digest of the schema's exact bytes.
     pub(crate) schema: String,
-    /// Name of the file in `datasets/`.
+    /// Name of the file in `datasets/`; empty for a panel table, whose rows are not kept.
     pub(crate) file: String,
+    #[serde(default)]
+    pub(crate) facts: DatasetFacts,
+}
+
+/// What is told of a dataset beside its columns (spec/catalog.md).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct DatasetFacts {
+    /// JSON Schema of one row, exact bytes.
+    pub(crate) schema_text: String,
+    /// Whether the schema was inferred from the file.
+    pub(crate) inferred: bool,
+    /// What one row stands for.
+    pub(crate) grain: String,
+    /// Features to derive from a table that is not of grain `enterprise`.
+    pub(crate) derived: Vec<String>,
+    /// Who answers for the dataset.
+    pub(crate) steward: String,
+    /// Purposes that it serves; empty: those of the allow entries.
+    pub(crate) purposes: Vec<Purpose>,
+    /// Months that the rows cover.
+    pub(crate) period: String,
+    /// 1 to 5; 0 where not stated.
+    pub(crate) sensitivity: u8,
+    /// Microseconds since 1970.
+    pub(crate) published_us: i64,
+}
+
+impl Default for DatasetFacts {
+    /// Those of a dataset that an earlier version published.
+    fn default() -> Self {
+        DatasetFacts {
+            schema_text: String::new(),
+            inferred: true,
+            grain: hefu_data::facts::ENTERPRISE.to_owned(),
+            derived: Vec::new(),
+            steward: String::new(),
+            purposes: Vec::new(),
+            period: String::new(),
+            sensitivity: 0,
+            published_us: 0,
+        }
+    }
+}
+
+/// What a steward decided about a party's use of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Decision {
+    pub(crate) dataset: String,
+    pub(crate) party: PartyId,
+    pub(crate) verdict: Verdict,
+    /// Hex digest of the schema that was decided on.
+    pub(crate) schema: String,
+    /// Microseconds since 1970.
+    pub(crate) decided_us: i64,
+}
+
+/// A steward's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    Granted,
+    /// Before any use.
+    Refused,
+    /// After a use, or in spite of a standing approval.
+    Revoked,
 }
 
 /// This node's own part of a joint model; the part itself is in `models/`.
@@ -53,12 +119,22 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn finish_job(&self, record: &JobRecord, result: &str) -> Result<(), Error>;
     /// The result of a finished job.
     fn result(&self, job: JobId) -> Result<Option<String>, Error>;
+    /// Jobs in which this node's dataset of a name took part, or asks to, newest first.
+    fn jobs_of(&self, dataset: &str) -> Result<Vec<JobRecord>, Error>;
     /// Writes a dataset, new or known by its name.
     fn save_dataset(&self, record: &DatasetRecord) -> Result<(), Error>;
     /// The dataset of a name.
     fn dataset(&self, name: &str) -> Result<Option<DatasetRecord>, Error>;
     /// All datasets by name.
     fn datasets(&self) -> Result<Vec<DatasetRecord>, Error>;
+    /// Forgets a dataset; answers what it was.
+    fn remove_dataset(&self, name: &str) -> Result<Option<DatasetRecord>, Error>;
+    /// Writes what a steward decided, in place of an earlier decision on the same dataset and party.
+    fn save_decision(&self, decision: &Decision) -> Result<(), Error>;
+    /// What was decided about a party's use of a dataset.
+    fn decision(&self, dataset: &str, party: &PartyId) -> Result<Option<Decision>, Error>;
+    /// All decisions, newest first.
+    fn decisions(&self) -> Result<Vec<Decision>, Error>;
     /// Writes a model.
     fn save_model(&self, record: &ModelRecord) -> Result<(), Error>;
     /// The model of an id.
@@ -70,6 +146,9 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Adds scored rows for a party on a model; answers false, and adds nothing, where the sum would exceed the
     /// budget (SCORE-5).
     fn spend_rows(&self, model: ModelId, party: &PartyId, rows: u64, budget: Option<u64>) -> Result<bool, Error>;
+    /// Adds evaluated keys for a party in an epoch; answers false, and adds nothing, where the sum would exceed the
+    /// limit (OPRF-7).
+    fn spend_evaluations(&self, epoch: &[u8; 32], party: &PartyId, keys: u64, limit: u64) -> Result<bool, Error>;
 }
 
 /// Runs a blocking call of the store on a thread that may block.

@@ -1,5 +1,5 @@
 //! The store in one SQLite file.
-use super::{DatasetRecord, ModelRecord, Store};
+use super::{DatasetRecord, Decision, ModelRecord, Store};
 use crate::job::JobRecord;
 use crate::{Error, files};
 use hefu_core::{JobId, ModelId, PartyId, SessionId};
@@ -13,9 +13,12 @@ use std::time::Duration;
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS jobs (job TEXT PRIMARY KEY, created_us BIGINT NOT NULL, document TEXT NOT NULL, result TEXT);
 CREATE TABLE IF NOT EXISTS datasets (name TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS decisions (dataset TEXT NOT NULL, party TEXT NOT NULL, decided_us BIGINT NOT NULL,
+    document TEXT NOT NULL, PRIMARY KEY (dataset, party));
 CREATE TABLE IF NOT EXISTS models (model TEXT PRIMARY KEY, created_us BIGINT NOT NULL, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, seen_us BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS scored (model TEXT NOT NULL, party TEXT NOT NULL, rows BIGINT NOT NULL, PRIMARY KEY (model, party));
+CREATE TABLE IF NOT EXISTS evaluated (epoch TEXT NOT NULL, party TEXT NOT NULL, keys BIGINT NOT NULL, PRIMARY KEY (epoch, party));
 ";
 
 /// One connection behind a lock: commits are bound by the disk, not by it.
@@ -64,11 +67,21 @@ impl SqliteStore {
         self.text(sql, params)?.map(|text| self.parse(&text)).transpose()
     }
 
-    fn documents<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, Error> {
+    fn documents<T: DeserializeOwned>(&self, sql: &str, params: impl Params) -> Result<Vec<T>, Error> {
         let connection = self.lock();
         let mut statement = connection.prepare(sql).map_err(|e| self.failed(e))?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(|e| self.failed(e))?;
+        let rows = statement.query_map(params, |row| row.get::<_, String>(0)).map_err(|e| self.failed(e))?;
         rows.map(|row| self.parse(&row.map_err(|e| self.failed(e))?)).collect()
+    }
+
+    /// Adds to what a party has used of something, unless the sum exceeds the budget.
+    fn spend(&self, sql: &str, of: &str, party: &PartyId, amount: u64, budget: Option<u64>) -> Result<bool, Error> {
+        let clamp = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let (amount, budget) = (clamp(amount), budget.map_or(i64::MAX, clamp));
+        if amount > budget {
+            return Ok(false);
+        }
+        self.execute(sql, params![of, party.as_str(), amount, budget]).map(|count| count == 1)
     }
 
     fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, Error> {
@@ -93,7 +106,13 @@ impl Store for SqliteStore {
     }
 
     fn jobs(&self) -> Result<Vec<JobRecord>, Error> {
-        self.documents("SELECT document FROM jobs ORDER BY created_us DESC, job")
+        self.documents("SELECT document FROM jobs ORDER BY created_us DESC, job", [])
+    }
+
+    fn jobs_of(&self, dataset: &str) -> Result<Vec<JobRecord>, Error> {
+        let sql =
+            "SELECT document FROM jobs WHERE json_extract(document, '$.dataset') = $1 ORDER BY created_us DESC, job";
+        self.documents(sql, params![dataset])
     }
 
     fn finish_job(&self, record: &JobRecord, result: &str) -> Result<(), Error> {
@@ -119,7 +138,29 @@ impl Store for SqliteStore {
     }
 
     fn datasets(&self) -> Result<Vec<DatasetRecord>, Error> {
-        self.documents("SELECT document FROM datasets ORDER BY name")
+        self.documents("SELECT document FROM datasets ORDER BY name", [])
+    }
+
+    fn remove_dataset(&self, name: &str) -> Result<Option<DatasetRecord>, Error> {
+        self.document("DELETE FROM datasets WHERE name = $1 RETURNING document", params![name])
+    }
+
+    fn save_decision(&self, decision: &Decision) -> Result<(), Error> {
+        let sql = "INSERT INTO decisions (dataset, party, decided_us, document) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (dataset, party) DO UPDATE SET decided_us = excluded.decided_us,
+                   document = excluded.document";
+        let document = self.render(decision)?;
+        let party = decision.party.as_str();
+        self.execute(sql, params![decision.dataset, party, decision.decided_us, document]).map(drop)
+    }
+
+    fn decision(&self, dataset: &str, party: &PartyId) -> Result<Option<Decision>, Error> {
+        let sql = "SELECT document FROM decisions WHERE dataset = $1 AND party = $2";
+        self.document(sql, params![dataset, party.as_str()])
+    }
+
+    fn decisions(&self) -> Result<Vec<Decision>, Error> {
+        self.documents("SELECT document FROM decisions ORDER BY decided_us DESC, dataset, party", [])
     }
 
     fn save_model(&self, record: &ModelRecord) -> Result<(), Error> {
@@ -134,7 +175,7 @@ impl Store for SqliteStore {
     }
 
     fn models(&self) -> Result<Vec<ModelRecord>, Error> {
-        self.documents("SELECT document FROM models ORDER BY created_us DESC, model")
+        self.documents("SELECT document FROM models ORDER BY created_us DESC, model", [])
     }
 
     fn admit_session(&self, session: SessionId, seen_us: i64) -> Result<bool, Error> {
@@ -143,20 +184,23 @@ impl Store for SqliteStore {
     }
 
     fn spend_rows(&self, model: ModelId, party: &PartyId, rows: u64, budget: Option<u64>) -> Result<bool, Error> {
-        let clamp = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let (rows, budget) = (clamp(rows), budget.map_or(i64::MAX, clamp));
-        if rows > budget {
-            return Ok(false);
-        }
         let sql = "INSERT INTO scored (model, party, rows) VALUES ($1, $2, $3)
                    ON CONFLICT (model, party) DO UPDATE SET rows = rows + excluded.rows
                    WHERE rows <= $4 - excluded.rows";
-        self.execute(sql, params![model.to_string(), party.as_str(), rows, budget]).map(|count| count == 1)
+        self.spend(sql, &model.to_string(), party, rows, budget)
+    }
+
+    fn spend_evaluations(&self, epoch: &[u8; 32], party: &PartyId, keys: u64, limit: u64) -> Result<bool, Error> {
+        let sql = "INSERT INTO evaluated (epoch, party, keys) VALUES ($1, $2, $3)
+                   ON CONFLICT (epoch, party) DO UPDATE SET keys = keys + excluded.keys
+                   WHERE keys <= $4 - excluded.keys";
+        self.spend(sql, &hex::encode(epoch), party, keys, Some(limit))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{DatasetFacts, Verdict};
     use super::*;
 
     fn store() -> SqliteStore {
@@ -186,6 +230,20 @@ mod tests {
         assert!(store.spend_rows(model, &party, u64::MAX, None).is_ok());
     }
 
+    // clause: OPRF-7
+    #[test]
+    fn evaluations_are_counted_for_each_epoch_and_party() {
+        let (store, epoch) = (store(), [1; 32]);
+        let [bank, other] = ["lei:BANK", "lei:OTHER"].map(|party| PartyId::parse(party).unwrap());
+        assert!(!store.spend_evaluations(&epoch, &bank, 101, 100).unwrap());
+        assert!(store.spend_evaluations(&epoch, &bank, 60, 100).unwrap());
+        assert!(!store.spend_evaluations(&epoch, &bank, 41, 100).unwrap());
+        assert!(store.spend_evaluations(&epoch, &bank, 40, 100).unwrap());
+        assert!(!store.spend_evaluations(&epoch, &bank, 1, 100).unwrap());
+        assert!(store.spend_evaluations(&epoch, &other, 100, 100).unwrap());
+        assert!(store.spend_evaluations(&[2; 32], &bank, 100, 100).unwrap());
+    }
+
     #[test]
     fn datasets_are_replaced_by_name() {
         let store = store();
@@ -201,6 +259,7 @@ mod tests {
             columns: vec!["x".into()],
             schema: "00".into(),
             file: "tax.csv".into(),
+            facts: DatasetFacts::default(),
         };
         store.save_dataset(&record).unwrap();
         let newer = DatasetRecord { rows: 4, ..record };
@@ -208,6 +267,27 @@ mod tests {
         assert_eq!(store.datasets().unwrap(), vec![newer.clone()]);
         assert_eq!(store.dataset("tax").unwrap(), Some(newer));
         assert_eq!(store.dataset("power").unwrap(), None);
+        assert!(store.remove_dataset("tax").unwrap().is_some() && store.remove_dataset("tax").unwrap().is_none());
+        assert!(store.datasets().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_decision_takes_the_place_of_an_earlier_one() {
+        let store = store();
+        let party = PartyId::parse("lei:529900YY000SYNTH0017").unwrap();
+        let granted = Decision {
+            dataset: "tax".into(),
+            party: party.clone(),
+            verdict: Verdict::Granted,
+            schema: "00".into(),
+            decided_us: 1,
+        };
+        store.save_decision(&granted).unwrap();
+        let revoked = Decision { verdict: Verdict::Revoked, decided_us: 2, ..granted };
+        store.save_decision(&revoked).unwrap();
+        assert_eq!(store.decision("tax", &party).unwrap(), Some(revoked.clone()));
+        assert_eq!(store.decision("power", &party).unwrap(), None);
+        assert_eq!(store.decisions().unwrap(), [revoked]);
     }
 
     #[test]

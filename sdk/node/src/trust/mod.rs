@@ -80,13 +80,20 @@ impl Trust {
         self.find(party).map_or_else(|| party.to_string(), |p| p.alias.clone())
     }
 
-    /// Trusts a descriptor under a short name; one of the same party is replaced.
+    /// Trusts a descriptor under a short name; one of the same party is replaced. An empty name is the one that the
+    /// party has, or else the value part of its id.
     ///
     /// # Errors
-    /// Those of [`open_descriptor`]; `CONFIGURATION` for an alias that is no word or names another party; `DISK`.
-    pub(crate) fn add(&self, envelope: &[u8], alias: &str) -> Result<Arc<TrustedParty>, Error> {
+    /// Those of [`open_descriptor`]; `CONFIGURATION` for an alias that is no word or names another party, and for a
+    /// party that has another alias, unless it is to be renamed; `DISK`.
+    pub(crate) fn add(&self, envelope: &[u8], alias: &str, rename: bool) -> Result<Arc<TrustedParty>, Error> {
         let descriptor = open_descriptor(envelope)?;
-        let alias = if alias.is_empty() { config::default_alias(&descriptor.party) } else { alias.to_owned() };
+        let before = self.find(&descriptor.party);
+        let alias = match (alias, &before) {
+            ("", Some(before)) => before.alias.clone(),
+            ("", None) => config::default_alias(&descriptor.party),
+            (alias, _) => alias.to_owned(),
+        };
         if !config::is_word(&alias) {
             return Err(Error::configuration("alias", "1 to 64 letters, digits, - and _ are expected"));
         }
@@ -97,7 +104,10 @@ impl Trust {
         if self.resolve(&alias).is_some_and(|other| other.descriptor.party != descriptor.party) {
             return Err(Error::configuration("alias", "it names another trusted party"));
         }
-        let before = self.find(&descriptor.party);
+        if let Some(before) = before.as_ref().filter(|before| before.alias != alias && !rename) {
+            let cause = format!("the party is trusted as {}; --rename gives it another short name", before.alias);
+            return Err(Error::configuration("alias", cause));
+        }
         files::create_folder(&self.folder)?;
         files::write(&self.file(&alias), envelope)?;
         if let Some(before) = before.filter(|before| before.alias != alias) {

@@ -1,13 +1,11 @@
 //! `hefu.control.v1`: the node's own people and programs.
 use super::status::refusal;
-use crate::control::{self, PublishRequest};
+use crate::control;
 use crate::job::{self, Failure, JobRecord};
 use crate::node::Shared;
-use crate::store::DatasetRecord;
 use crate::trust::TrustedParty;
 use hefu_core::{Fault, PartyId};
 use hefu_proto::control as proto;
-use hefu_proto::control::dataset_service_server::DatasetService;
 use hefu_proto::control::job_service_server::JobService;
 use hefu_proto::control::model_service_server::ModelService;
 use hefu_proto::control::node_service_server::NodeService;
@@ -18,10 +16,10 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
-/// All four services of the control side.
+/// All services of the control side.
 pub(super) struct Control(pub(super) Arc<Shared>);
 
-fn respond<T>(answer: Result<T, Fault>) -> Result<Response<T>, Status> {
+pub(super) fn respond<T>(answer: Result<T, Fault>) -> Result<Response<T>, Status> {
     answer.map(Response::new).map_err(|fault| refusal(&fault))
 }
 
@@ -33,20 +31,6 @@ fn party(trusted: &TrustedParty) -> proto::Party {
         name: descriptor.name.clone(),
         endpoint: descriptor.endpoint.clone(),
         signing_key: hex::encode(descriptor.signing_key),
-    }
-}
-
-fn dataset(record: DatasetRecord) -> proto::Dataset {
-    proto::Dataset {
-        name: record.name,
-        rows: record.rows,
-        duplicate: record.duplicate,
-        invalid: record.invalid,
-        columns: record.columns,
-        key: record.key,
-        label: record.label.unwrap_or_default(),
-        schema: record.schema,
-        ..Default::default()
     }
 }
 
@@ -78,7 +62,9 @@ fn job(record: JobRecord) -> proto::Job {
         error: record.error.map(error),
         bytes_sent: record.bytes_sent,
         model: record.model.map(|model| model.to_string()).unwrap_or_default(),
-        ..Default::default()
+        awaiting: record.awaiting.iter().map(PartyId::to_string).collect(),
+        dataset: record.dataset,
+        outputs: record.outputs.iter().map(|output| output.as_str().to_owned()).collect(),
     }
 }
 
@@ -106,7 +92,7 @@ impl NodeService for Control {
         request: Request<proto::TrustPartyRequest>,
     ) -> Result<Response<proto::TrustPartyResponse>, Status> {
         let message = request.into_inner();
-        let trusted = control::trust(&self.0, message.descriptor, message.alias).await;
+        let trusted = control::trust(&self.0, message.descriptor, message.alias, message.rename).await;
         respond(trusted.map(|trusted| proto::TrustPartyResponse { party: Some(party(&trusted)) }))
     }
 
@@ -116,75 +102,6 @@ impl NodeService for Control {
     ) -> Result<Response<proto::ListPartiesResponse>, Status> {
         let parties = self.0.trust.list().iter().map(|trusted| party(trusted)).collect();
         Ok(Response::new(proto::ListPartiesResponse { parties }))
-    }
-}
-
-#[async_trait]
-impl DatasetService for Control {
-    async fn publish_dataset(
-        &self,
-        request: Request<proto::PublishDatasetRequest>,
-    ) -> Result<Response<proto::PublishDatasetResponse>, Status> {
-        let message = request.into_inner();
-        let request = PublishRequest {
-            name: message.name,
-            path: message.path,
-            key: message.key,
-            label: message.label,
-            key_format: message.key_format,
-            missing: message.missing,
-        };
-        let published = control::publish(&self.0, request).await;
-        respond(published.map(|record| proto::PublishDatasetResponse { dataset: Some(dataset(record)) }))
-    }
-
-    async fn list_datasets(
-        &self,
-        _: Request<proto::ListDatasetsRequest>,
-    ) -> Result<Response<proto::ListDatasetsResponse>, Status> {
-        let records = control::datasets(&self.0).await;
-        respond(
-            records.map(|records| proto::ListDatasetsResponse { datasets: records.into_iter().map(dataset).collect() }),
-        )
-    }
-
-    async fn get_dataset(
-        &self,
-        _: Request<proto::GetDatasetRequest>,
-    ) -> Result<Response<proto::GetDatasetResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
-    }
-
-    async fn unpublish_dataset(
-        &self,
-        _: Request<proto::UnpublishDatasetRequest>,
-    ) -> Result<Response<proto::UnpublishDatasetResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
-    }
-
-    async fn get_usage(&self, _: Request<proto::GetUsageRequest>) -> Result<Response<proto::GetUsageResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
-    }
-
-    async fn list_approvals(
-        &self,
-        _: Request<proto::ListApprovalsRequest>,
-    ) -> Result<Response<proto::ListApprovalsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
-    }
-
-    async fn approve_use(
-        &self,
-        _: Request<proto::ApproveUseRequest>,
-    ) -> Result<Response<proto::ApproveUseResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
-    }
-
-    async fn revoke_use(
-        &self,
-        _: Request<proto::RevokeUseRequest>,
-    ) -> Result<Response<proto::RevokeUseResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The wire: generated types come in here, one file a service, and go no further.
+mod catalog;
 mod channel;
 mod control;
+mod control_dataset;
 mod discovery;
 mod routes;
 mod session;
 mod status;
 
+pub(crate) use catalog::CatalogClient;
 pub(crate) use channel::exchange;
 pub(crate) use session::SessionClient;
 
@@ -59,11 +62,13 @@ pub(crate) async fn serve_parties(
     incoming: impl Stream<Item = io::Result<Accepted>> + Send + 'static,
     stop: watch::Receiver<bool>,
 ) {
+    use v1::catalog_service_server::CatalogServiceServer;
     use v1::channel_service_server::ChannelServiceServer;
     use v1::discovery_service_server::DiscoveryServiceServer;
     use v1::session_service_server::SessionServiceServer;
     let routes = Routes::default()
         .with(DiscoveryServiceServer::new(discovery::Discovery(shared.clone())))
+        .with(CatalogServiceServer::new(catalog::Catalog(shared.clone())))
         .with(SessionServiceServer::new(session::Sessions(shared.clone())).max_decoding_message_size(MAX_DECODED))
         .with(ChannelServiceServer::new(channel::Channels(shared.clone())).max_decoding_message_size(MAX_DECODED));
     let served = server().serve_with_incoming_shutdown(routes, incoming, until_stopped(stop)).await;
@@ -78,6 +83,7 @@ pub(crate) async fn serve_control(
     incoming: impl Stream<Item = io::Result<Accepted>> + Send + 'static,
     stop: watch::Receiver<bool>,
 ) {
+    use proto_control::catalog_service_server::CatalogServiceServer;
     use proto_control::dataset_service_server::DatasetServiceServer;
     use proto_control::job_service_server::JobServiceServer;
     use proto_control::model_service_server::ModelServiceServer;
@@ -85,6 +91,7 @@ pub(crate) async fn serve_control(
     let routes = Routes::default()
         .with(NodeServiceServer::new(control::Control(shared.clone())))
         .with(DatasetServiceServer::new(control::Control(shared.clone())))
+        .with(CatalogServiceServer::new(control::Control(shared.clone())))
         .with(JobServiceServer::new(control::Control(shared.clone())))
         .with(ModelServiceServer::new(control::Control(shared.clone())));
     let served = server().serve_with_incoming_shutdown(routes, incoming, until_stopped(stop)).await;

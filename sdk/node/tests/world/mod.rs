@@ -48,8 +48,13 @@ pub fn toml(alias: &str, rest: &str) -> String {
     )
 }
 
-/// An entry that lets a party train and score on a dataset.
+/// An entry that lets a party train and score on a dataset, with standing approval.
 pub fn allow(party: &str, dataset: &str) -> String {
+    format!("{}approved = true\n", allow_unapproved(party, dataset))
+}
+
+/// An entry under which the first use waits for the steward.
+pub fn allow_unapproved(party: &str, dataset: &str) -> String {
     format!(
         "[[allow]]\nparty = \"{}\"\ndataset = \"{dataset}\"\npurpose = \"origination\"\noutputs = [\"model\", \"score\"]\n",
         party_id(party)

@@ -178,6 +178,7 @@ impl Peer {
         let entry = |party: PartyId, ephemeral: Option<String>, dataset: Option<&str>| OfferedParty {
             party,
             ephemeral,
+            mask: None,
             dataset: dataset.map(str::to_owned),
             schema: None,
             allow: None,
@@ -205,6 +206,7 @@ impl Peer {
                 algorithm: "vlr-1".into(),
                 lambda: 1.0,
                 max_evaluations: 40,
+                alignment: None,
                 model: Some(ModelId([session; 16])),
             },
             limits: SessionLimits { max_chunk: 1 << 16, max_message: 1 << 24 },
