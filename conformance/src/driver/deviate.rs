@@ -297,8 +297,11 @@ pub(super) fn flip(sealed: &[u8], part: EnvelopePart) -> (Vec<u8>, Option<String
     match part {
         EnvelopePart::Signature => bytes[0] ^= 1,
         EnvelopePart::Payload => {
-            let payload =
-                String::from_utf8_lossy(&bytes).replacen("\"max_evaluations\":40", "\"max_evaluations\":41", 1);
+            // The first digit of the nonce: it stays a document of its type.
+            let payload = String::from_utf8_lossy(&bytes).into_owned();
+            let at = payload.find("\"nonce\":\"").map_or(0, |at| at + 9);
+            let digit = if payload.as_bytes().get(at) == Some(&b'0') { "1" } else { "0" };
+            let payload = format!("{}{digit}{}", &payload[..at], payload.get(at + 1..).unwrap_or_default());
             bytes = payload.into_bytes();
         }
     }

@@ -110,6 +110,15 @@ impl<'p, 'd> Play<'p, 'd> {
         self.say(vlr::DONE, (count as u32 - 1).to_be_bytes().to_vec()).await
     }
 
+    /// Adds to the facts of the round.
+    fn note(&self, set: impl FnOnce(&mut RoundFacts)) {
+        self.dialogue.record.facts(|facts| {
+            if let Some(round) = facts.train.as_mut().and_then(|train| train.rounds.last_mut()) {
+                set(round);
+            }
+        });
+    }
+
     /// Stage and round of what is sent next.
     fn place(&mut self) {
         self.stream.place = (STAGE, self.round);
@@ -156,6 +165,8 @@ impl<'p, 'd> Play<'p, 'd> {
             residual: Vec::new(),
             secrets: ["basis", "residual 0", "residual 1"].map(|name| hex::encode(self.key(name))).to_vec(),
             masks: masks.iter().map(hex::encode).collect(),
+            block_seeds: ["block 0 seed", "block 1 seed"].map(|name| hex::encode(self.key(name))).to_vec(),
+            opened_masks: Vec::new(),
             wrapped: evaluation.wrapped,
         };
         self.dialogue.record.facts(|all| all.train.iter_mut().for_each(|train| train.rounds.push(facts.clone())));
@@ -219,6 +230,7 @@ impl<'p, 'd> Play<'p, 'd> {
         let share = residual_share(&slots, &self.facts.labels, self.sine.f_x);
         self.say(vlr::RESIDUAL, self.residual(&owner, &share, 0)).await?;
         let (payloads, masks) = tokio::task::block_in_place(|| self.own_sums(&theirs, &block))?;
+        self.note(|round| round.opened_masks = masks.clone());
         for payload in payloads {
             self.say(vlr::SUMS, payload).await?;
         }
@@ -247,11 +259,7 @@ impl<'p, 'd> Play<'p, 'd> {
                 (error * vlr::RESIDUAL_UNIT).round() as i64
             })
             .collect();
-        self.dialogue.record.facts(|facts| {
-            if let Some(round) = facts.train.as_mut().and_then(|train| train.rounds.last_mut()) {
-                round.residual = residual.clone();
-            }
-        });
+        self.note(|round| round.residual = residual.clone());
         let r: Vec<u64> = Words::new(&self.key("share")).u64s(own.len()).into_iter().map(|v| v >> 18).collect();
         let y: Vec<u64> = residual.iter().zip(&r).map(|(e, r)| r.wrapping_add(*e as u64)).collect();
         let owners = [0, 1].map(|rank| Secret::new(&G, scheme::ternary(&self.key(&format!("residual {rank}")))));

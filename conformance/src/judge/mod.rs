@@ -4,6 +4,8 @@ mod canary;
 mod initiator;
 mod negative;
 mod oracle;
+mod vlr;
+mod vlr_secret;
 
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +123,12 @@ pub fn judge(case: &Case, control: Option<Verdict>, transcript: &Transcript) -> 
     finding
 }
 
+/// The training that the main dialogue of a scoring rests on.
+fn run_before<'a>(case: &Case, transcript: &'a Transcript, label: &str) -> Option<&'a Run> {
+    let scores = case.scenario == crate::case::Scenario::Score && label == "main";
+    if scores { run(transcript, "train") } else { None }
+}
+
 /// The dialogue of a label.
 fn run<'a>(transcript: &'a Transcript, label: &str) -> Option<&'a Run> {
     transcript.runs.iter().find(|run| run.label == label)
@@ -135,10 +143,14 @@ fn positive(case: &Case, transcript: &Transcript) -> Finding {
         crate::case::Scenario::Score => "a training, then every score part within its bound, and Close accepted",
     };
     let mut faults = Vec::new();
-    for label in ["main", "again"] {
+    for label in ["train", "main", "again"] {
         match run(transcript, label) {
             Some(run) if case.role == Role::Collaborator => {
                 faults.extend(oracle::dialogue(case, &transcript.target, run));
+                match run_before(case, transcript, label) {
+                    None => faults.extend(vlr::training(run)),
+                    Some(before) => faults.extend(vlr::scoring(run, before)),
+                }
             }
             Some(run) if label == "main" => faults.extend(initiator::dialogue(case, &transcript.target, run)),
             Some(_) => {}
@@ -147,7 +159,10 @@ fn positive(case: &Case, transcript: &Transcript) -> Finding {
         }
     }
     match (run(transcript, "main"), run(transcript, "again")) {
-        (Some(main), Some(again)) if case.role == Role::Collaborator => faults.extend(oracle::fresh(main, again)),
+        (Some(main), Some(again)) if case.role == Role::Collaborator => {
+            faults.extend(oracle::fresh(main, again));
+            faults.extend(vlr_secret::fresh(main, again));
+        }
         (Some(main), Some(again)) => faults.extend(initiator::probed(main, again)),
         (_, None) if case.setting.probe => faults.push("the second dialogue did not take place".to_owned()),
         _ => {}

@@ -25,7 +25,7 @@ pub(super) fn dialogue(case: &Case, target: &Target, run: &Run) -> Vec<String> {
     if let Some(confirm) = answer::<OpenResponse>(run, "Open") {
         confirmed(target, run, &confirm.confirm, &mut faults);
     }
-    frames(run, (RANK, 0), &mut faults);
+    frames(run, (run.facts.rank(), 0), &mut faults);
     if !run.facts.scalar.is_empty() && run.completed() {
         alignment(run, &mut faults);
     }
@@ -99,11 +99,11 @@ fn confirmed(target: &Target, run: &Run, confirm: &[u8], faults: &mut Vec<String
     let checks = [
         (document["type"] == "hefu/confirm/1", "type is not hefu/confirm/1"),
         (document["offer"] == digest, "SESS-7: offer is not the digest of the offer's bytes"),
-        (document["rank"] == 1, "rank is not 1"),
+        (document["rank"] == run.facts.rank(), "rank is not that of the offer"),
         (document["party"] == target.party, "party is not the target"),
         (document["version"] == "1.0", "SESS-4: version is not 1.0"),
         (document["suite"] == 1, "SESS-5: suite is not 1"),
-        (document["algorithm"] == "align-ecdh-1", "algorithm is not align-ecdh-1"),
+        (document["algorithm"] == run.facts.algorithm.as_str(), "algorithm is not that of the offer"),
         (hex_of("nonce", 32), "nonce is not 32 bytes in lower-case hex"),
         (hex_of("ephemeral", 32), "ephemeral is not 32 bytes in lower-case hex"),
         (hex_of("allow", 32), "allow is not a digest in lower-case hex"),
@@ -111,8 +111,10 @@ fn confirmed(target: &Target, run: &Run, confirm: &[u8], faults: &mut Vec<String
     ];
     faults.extend(checks.iter().filter(|(holds, _)| !holds).map(|(_, what)| format!("confirm: {what}")));
     if let Some(answer) = answer::<ConfirmResponse>(run, "Confirm") {
-        let transcript = keys::transcript(&offer, &[confirm.to_vec()]);
-        let signed = keys::transcript_statement(RANK, &transcript);
+        let mut confirms: Vec<Vec<u8>> = run.facts.others.iter().filter_map(|c| hex::decode(c).ok()).collect();
+        confirms.push(confirm.to_vec());
+        let transcript = keys::transcript(&offer, &confirms);
+        let signed = keys::transcript_statement(run.facts.rank(), &transcript);
         let signature = answer.signature.as_slice().try_into().unwrap_or([0; 64]);
         if !dsse::verify(&key, &signed, &signature) {
             faults.push("SESS-15: the target's transcript signature does not verify".into());
@@ -138,18 +140,22 @@ fn is_hex(text: &str) -> bool {
 pub(super) fn frames(run: &Run, ranks: (u16, u16), faults: &mut Vec<String>) {
     let session = run.facts.session.as_str();
     let max_chunk = run.facts.max_chunk;
-    let mut previous: Option<crate::wire::frame::Header> = None;
+    // By receiver: a target may have frames for another collaborator on the same stream.
+    let mut previous: HashMap<u16, crate::wire::frame::Header> = HashMap::new();
+    let mut next: HashMap<u16, u64> = HashMap::new();
     let received = run.events.iter().filter(|r| matches!(r.event, Event::FrameReceived { .. })).count();
     if run.frames().count() != received {
         faults.push("FRAME-1: a header of the target is not 64 bytes".into());
     }
-    for (sequence, (index, header, chunk)) in (0u64..).zip(run.frames()) {
+    for (index, header, chunk) in run.frames() {
+        let counter = next.entry(header.to).or_default();
+        let sequence = std::mem::replace(counter, *counter + 1);
         let body = match &run.events[index].event {
             Event::FrameReceived { body_length, .. } => *body_length as u64,
             _ => 0,
         };
         let begins = header.chunk == 0;
-        let continues = previous.as_ref().is_some_and(|p| {
+        let continues = previous.get(&header.to).is_some_and(|p| {
             (p.kind, p.chunks, p.length, p.chunk + 1) == (header.kind, header.chunks, header.length, header.chunk)
         });
         let full = max_chunk == 0 || header.chunk + 1 == header.chunks || u64::from(header.chunk_length) == max_chunk;
@@ -157,7 +163,7 @@ pub(super) fn frames(run: &Run, ranks: (u16, u16), faults: &mut Vec<String>) {
         let checks = [
             (header.version == 1 && header.flags == 0 && header.reserved == 0, "version, flags or reserved bytes"),
             (hex::encode(header.session) == session, "session id"),
-            ((header.from, header.to) == ranks, "ranks"),
+            (header.from == ranks.0 && (header.to == ranks.1 || header.to < ranks.0), "ranks"),
             (header.kind >> 8 != 1 || (header.stage == 1 && header.round == 0), "stage or round"),
             (header.sequence == sequence, "sequence"),
             (u64::from(header.chunk_length) + TAG as u64 == body, "chunk length"),
@@ -169,7 +175,7 @@ pub(super) fn frames(run: &Run, ranks: (u16, u16), faults: &mut Vec<String>) {
         for (_, what) in checks.iter().filter(|(holds, _)| !holds) {
             faults.push(format!("frame {sequence} of the target: {what} is wrong"));
         }
-        previous = Some(header);
+        previous.insert(header.to, header);
     }
 }
 
@@ -200,7 +206,7 @@ fn aligned(facts: &Facts, run: &Run) -> Result<Aligned, String> {
     let tags = message::join_batches("ALIGN_TAGS", &of(message::TAGS), width, n as usize)?;
     let answers = group::parallel(&elements, |element| {
         let point = group::decode(&element.as_slice().try_into().unwrap_or_default())?;
-        Ok::<_, &str>(group::tag(&transcript, RANK, (point * scalar).compress().as_bytes(), width))
+        Ok::<_, &str>(group::tag(&transcript, facts.rank(), (point * scalar).compress().as_bytes(), width))
     });
     let mut index = HashMap::new();
     for (position, answer) in answers.into_iter().enumerate() {
@@ -222,7 +228,7 @@ fn alignment(run: &Run, faults: &mut Vec<String>) {
     let facts = &run.facts;
     let expected_kinds = [message::SIZE, message::BLINDED, message::TAGS];
     for (_, kind, _) in run.messages() {
-        if !expected_kinds.contains(&kind) {
+        if !expected_kinds.contains(&kind) && (kind >> 8 == 1 || facts.train.is_none()) {
             faults.push(format!("FRAME-11: {} does not belong to alignment", message::name(kind)));
         }
     }

@@ -31,8 +31,9 @@ pub(super) fn render(results: &Results) -> String {
         let counts: Vec<String> = cell.counts.iter().map(|(verdict, n)| format!("{n} {verdict}")).collect();
         let (class, verdict) = (class_of(cell.verdict), cell.verdict.name());
         out.push_str(&format!(
-            "<div class=\"cell\">{} as collaborator<br><b class=\"{class}\">{verdict}</b><br><span class=\"dim\">{}</span></div>",
+            "<div class=\"cell\">{} as {}<br><b class=\"{class}\">{verdict}</b><br><span class=\"dim\">{}</span></div>",
             cell.profile.name(),
+            cell.role.name(),
             counts.join(", ")
         ));
     }

@@ -21,8 +21,13 @@ pub fn failure(case: &Case, finding: &Finding, seed: &str) -> String {
         Some(id) if finding.verdict == Verdict::Inconclusive => format!("{id}; {}", finding.reason),
         Some(id) => format!("{id} passed; target {} afterwards", if alive { "alive" } else { "not alive" }),
     };
-    let mut out =
-        format!("{} {}  {} {level}  spec {place}  collaborator\n", finding.verdict.name(), case.id, case.clause);
+    let mut out = format!(
+        "{} {}  {} {level}  spec {place}  {}\n",
+        finding.verdict.name(),
+        case.id,
+        case.clause,
+        case.role.name()
+    );
     for (name, value) in [
         ("case", case.title.as_str()),
         ("sent", &finding.sent),
@@ -47,8 +52,9 @@ pub fn summary(results: &Results) -> String {
     for cell in &results.cells {
         let counts: Vec<String> = cell.counts.iter().map(|(verdict, n)| format!("{n} {verdict}")).collect();
         out.push_str(&format!(
-            "{:<6} collaborator  {:<12} {}\n",
+            "{:<6} {:<12}  {:<12} {}\n",
             cell.profile.name(),
+            cell.role.name(),
             cell.verdict.name(),
             counts.join(", ")
         ));
