@@ -94,6 +94,10 @@ impl fmt::Debug for Blinder {
 mod vectors;
 
 #[cfg(test)]
+#[path = "../../tests/vectors/rfc9496.rs"]
+mod rfc9496;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

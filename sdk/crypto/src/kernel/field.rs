@@ -25,7 +25,9 @@ const fn multiple_of_p(times: u64) -> [u64; 5] {
 
 /// Whether the processor has every feature that the functions of this backend enable.
 pub(super) fn is_supported() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512ifma")
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512ifma")
 }
 
 /// Functions that may use every instruction of the backend.
