@@ -1,6 +1,6 @@
-"""aggregate.md: plans, values, keys, shares, lists, the graph of neighbours, differences, small cells.
+"""aggregate.md: values, keys, shares, lists, the graph of neighbours, differences, small cells.
 
-`aggregate_round.py` runs both roles over them.
+`aggregate_offer.py` reads offers and confirms, `aggregate_round.py` runs both roles.
 """
 import math
 from fractions import Fraction
@@ -10,15 +10,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import envelope
 import session
-from conventions import H, Reader, Stream, WORD, check_critical, expand, f64be, sign, u8, u16be, verify
+from conventions import H, Reader, Stream, WORD, expand, f64be, sign, u8, u16be, verify
 from envelope import COUNT, FIXED, WIDE
 from errors import Refusal, refuse_if
 
 # Section 2: a round is a session.
 
 ELL = 2**252 + 27742317777372353535851937790883648493
-STAGE = 5
-SUM, HISTOGRAM, MEAN = "aggregate-sum-1", "aggregate-histogram-1", "aggregate-mean-1"
 MOST_PARTICIPANTS = 1024
 
 
@@ -31,12 +29,6 @@ def threshold(participants):
     return 2 * participants // 3 + 1
 
 
-def participant_ranks(offer):
-    """The ranks of the offer that contribute, absent ones included."""
-    first = 1 if offer["plan"]["coordinator"] == "only" else 0
-    return list(range(first, len(offer["parties"])))
-
-
 def mask_public(secret):
     return session.ephemeral_public(secret)
 
@@ -47,32 +39,6 @@ def agree_masks(secret, public, owner):
         return session.agree(secret, public)
     except Refusal:
         raise Refusal("BAD_ELEMENT", "AGG-8", owner) from None
-
-
-def check_confirms(offer_envelope, confirm_envelopes, keys, own, own_confirm, own_mask_secret):
-    """A participant's checks of `Confirm`; "" stands for an absent rank: (transcript, roster).
-
-    `keys` are the signing keys of the trusted descriptors, by rank."""
-    offer = session.read_signed(offer_envelope, session.OFFER, keys[0])
-    refuse_if(confirm_envelopes[own - 1] != own_confirm, "TRANSCRIPT_MISMATCH", "SESS-16")
-    masks = {0: offer["parties"][0].get("mask")}
-    for rank, text in enumerate(confirm_envelopes, 1):
-        if not text:
-            continue
-        confirm = session.read_signed(text, session.CONFIRM, keys[rank])
-        named = (confirm["rank"], confirm["party"])
-        refuse_if(named != (rank, offer["parties"][rank]["party"]), "WRONG_PARTY", "SESS-21", rank)
-        refuse_if(confirm["offer"] != H(offer_envelope).hex(), "ROSTER_MISMATCH", "AGG-5", 0)
-        masks[rank] = confirm["mask"]
-    plan = offer["plan"]
-    roster = [r for r in participant_ranks(offer) if r in masks]
-    refuse_if(len(roster) < 3, "TOO_FEW_PARTICIPANTS", "AGG-1")
-    refuse_if(len(roster) < plan["threshold"], "BELOW_THRESHOLD", "AGG-3")
-    check_neighbours(len(roster), plan["neighbours"])
-    for rank in roster:
-        if rank != own:
-            agree_masks(own_mask_secret, bytes.fromhex(masks[rank]), rank)
-    return session.transcript(offer_envelope, confirm_envelopes), roster
 
 
 # Section 3: values.
