@@ -34,30 +34,55 @@
 //! Joined.parameters() → &[Vec<f64>]      of the plan's statistic, in the order of Statistic::parameters
 //! Joined.contribute(Contribution) → Result<Contributor>            NOT_FINITE, BEYOND_CLIP: the part ends (AGG-10)
 //!   Contribution { values: Vec<Values>, weight: f64 }; Values::{Real(Vec<f64>), Count(Vec<u64>)} in the plan's order
-//! Contributor: Machine<Output = Contributed>
-//!   SHARED in, MASKED_SUM out; SURVIVORS in, AGREED out; AGREEMENT in, UNMASK out; SUM in, where the plan's result is all
-//! Contributed { survivors, past: Option<PastRound>, sum: Option<Sums> }; .refuse(from, &message) → Error: what to say
-//!   when anything but the session's end comes afterwards (AGG-18)
+//! Contributor: Machine<Output = Answering>
+//!   SHARED in, MASKED_SUM out; SURVIVORS in, AGREED out; AGREEMENT in
+//! Answering.past() → Option<&PastRound>  write it down now: with the next step the round counts as completed (AGG-25)
+//! Answering: Machine<Output = Contributed>
+//!   UNMASK out (aggregate-mean-1: PLAIN out); SUM in, where the plan's result is all
+//! Contributed: .survivors(), .sum() → Option<&Sums>; .refuse(from, &message) → Error: what to say when anything but
+//!   the session's end comes afterwards (AGG-18)
 //!
 //! Coordinator::new(Arc<Roster>, parameters: &[Vec<f64>], signatures: Vec<Option<[u8; 64]>>, Option<Own>, History)
 //!   → Result<Coordinator>                signatures: the transcript signatures that came, by rank
-//! coordinator.step(Event) → Result<Moved>       Event::{Start, Message(Rank, Message), Lost(Rank), Values(Contribution)}
-//!   Moved { send: Vec<Outgoing>, blamed: Vec<(Rank, Error)>, next: Moving::{Await(Coordinator), Done(Outcome)} }
+//! coordinator.step(Event) → Moved        Event::{Start, Message(Rank, Message), Lost(Rank), Values(Contribution)}
+//!   Moved { send: Vec<Outgoing>, blamed: Vec<(Rank, Error)>, progress,
+//!           next: Moving::{Await(Box<Coordinator>), Done(Box<Outcome>), Failed(Error)} }
 //! coordinator.awaited() → Vec<Rank>      whose message the step waits for: report Lost for each at the step's deadline
-//! coordinator.step_name() → Waiting      which step; a deadline starts anew when it changes
+//! coordinator.waiting() → Waiting        which step; a deadline starts anew when it changes
 //! Outcome { sums: Sums, survivors: Vec<Rank>, lost: Vec<Rank>, blamed: Vec<(Rank, Error)>, past: PastRound }
-//! Sums: by tensor in the plan's order; .reals(), .tensors()
+//! Sums: by tensor in the plan's order; .reals() → Vec<Vec<f64>>; .tensors() → &[Total], exact integers and scale
+//! merge_small_cells(good, bad, min_rows) → Result<Vec<Cell>>     AGG-27, for one column of a histogram
 //! ```
 //!
-//! A participant that the coordinator blames counts as lost; the round goes on while the threshold holds. Rank 0's own
+//! A participant that the coordinator blames counts as lost: tell it by an ERROR if you like, its messages are ignored
+//! from then on, and the round goes on while the threshold holds. Rank 0's own
 //! values come by `Event::Values`, at any time after `Start`; its own failure is `Event::Lost(Rank(0))`.
+mod contributor;
+mod coordinator;
+mod deal;
+mod graph;
+mod histogram;
+mod history;
+mod mean;
 mod method;
+mod participant;
 mod plan;
+mod rebuild;
+mod roster;
 mod statistic;
 mod value;
+mod wire;
 
-pub use method::{METHODS, Method, PlainMean, SecureHistogram, SecureSum, Secrecy, method};
+pub use contributor::{Answering, Contributed, Contributor};
+pub use coordinator::{Coordinator, Event, Moved, Moving, Outcome, Waiting};
+pub use deal::{MaskKey, Own};
+pub use graph::{NEIGHBOURS, least_neighbours};
+pub use histogram::{Cell, merge_small_cells};
+pub use history::{History, PastRound, check_confirms, check_label, check_round};
+pub use method::{METHODS, Method, PlainMean, Secrecy, SecureHistogram, SecureSum, method};
+pub use participant::{Joined, Participant};
 pub(crate) use plan::check_words;
 pub use plan::{MAX_PARTICIPANTS, MIN_PARTICIPANTS, Plan, Tensor, threshold};
+pub use roster::{Member, Roster};
 pub use statistic::tensors_of_rows;
-pub use value::{Contribution, Sums, Values};
+pub use value::{Contribution, Sums, Total, Values};

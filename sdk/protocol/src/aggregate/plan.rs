@@ -256,9 +256,10 @@ impl OfferedPlan for Plan {
         if !offer.parties.iter().all(|entry| seen.insert(&entry.party)) {
             return Err(Error::refused(Code::DuplicateParticipant, "AGG-2", "the offer lists a party twice"));
         }
-        let masks = (0u16..).map(Rank).zip(&offer.parties).all(|(rank, entry)| {
-            entry.mask.is_some() == (rank == Rank::INITIATOR && offer.plan.participates(rank))
-        });
+        let masks = (0u16..)
+            .map(Rank)
+            .zip(&offer.parties)
+            .all(|(rank, entry)| entry.mask.is_some() == (rank == Rank::INITIATOR && offer.plan.participates(rank)));
         if !masks {
             let cause = "the offer has not the mask key of rank 0, or one of another rank";
             return Err(Error::refused(Code::MalformedDocument, "CONV-10", cause));

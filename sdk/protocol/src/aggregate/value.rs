@@ -2,7 +2,7 @@
 use super::plan::{Plan, Tensor};
 use crate::{Codec, Error};
 use hefu_core::Code;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Low limb of codec `wide`.
 const LIMB_BITS: u32 = 48;
@@ -106,11 +106,11 @@ impl Values {
 ///
 /// # Errors
 /// `NOT_FINITE`, `BEYOND_CLIP`, `SHAPE_MISMATCH`; `CLIP_TOO_LARGE` where the plan was never checked.
-pub(super) fn encode(plan: &Plan, participants: u16, values: &[Values]) -> Result<Vec<u64>, Error> {
+pub(super) fn encode(plan: &Plan, participants: u16, values: &[Values]) -> Result<Zeroizing<Vec<u64>>, Error> {
     if values.len() != plan.tensors.len() {
         return Err(wrong_shape());
     }
-    let mut ring = Vec::with_capacity(plan.ring_elements());
+    let mut ring = Zeroizing::new(Vec::with_capacity(plan.ring_elements()));
     for (tensor, values) in plan.tensors.iter().zip(values) {
         if values.len() != tensor.len() {
             return Err(wrong_shape());
@@ -118,6 +118,27 @@ pub(super) fn encode(plan: &Plan, participants: u16, values: &[Values]) -> Resul
         encode_tensor(tensor, tensor.codec(participants)?, values, &mut ring)?;
     }
     Ok(ring)
+}
+
+/// The values of `aggregate-mean-1` (AGG-10).
+///
+/// # Errors
+/// `NOT_FINITE`, also for a weight that is negative or not finite; `SHAPE_MISMATCH`.
+pub(super) fn plain<'a>(plan: &Plan, values: &'a [Values], weight: f64) -> Result<Vec<&'a [f64]>, Error> {
+    if !weight.is_finite() || weight < 0.0 {
+        return Err(Error::job(Code::NotFinite, "AGG-29", "a weight is negative or not finite"));
+    }
+    if values.len() != plan.tensors.len() {
+        return Err(wrong_shape());
+    }
+    let one = |(tensor, values): (&Tensor, &'a Values)| match values {
+        Values::Real(reals) if reals.len() == tensor.len() => {
+            reals.iter().try_for_each(|value| checked(*value, f64::INFINITY).map(|_| ()))?;
+            Ok(reals.as_slice())
+        }
+        _ => Err(wrong_shape()),
+    };
+    plan.tensors.iter().zip(values).map(one).collect()
 }
 
 fn wrong_shape() -> Error {

@@ -127,6 +127,14 @@ impl Keys {
         Opener::new(self.frame_key(from, self.own), self.session, from, self.own, limits)
     }
 
+    /// The key under which rank `from` seals its shares for rank `to` (spec/aggregate.md, section 5); one of them is the
+    /// own rank. It seals one text.
+    pub(crate) fn share_key(&self, from: Rank, to: Rank) -> FrameKey {
+        let other = if from == self.own { to } else { from };
+        let info: [&[u8]; 3] = [b"hefu/1 share", &from.0.to_be_bytes(), &to.0.to_be_bytes()];
+        FrameKey::new(&Zeroizing::new(expand(self.pair(other), &info)))
+    }
+
     /// The mask stream that this party shares with another.
     pub fn mask(&self, other: Rank, stage: Stage, round: u32, mask_use: MaskUse) -> Stream {
         Stream::new(self.mask_key(other, stage, round, mask_use))
