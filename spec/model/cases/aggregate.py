@@ -54,7 +54,8 @@ def encode_cases():
     half = 2.0**-41
     yield good("fixed", "Scale 40; halves away from zero", "AGG-9 AGG-11",
                given("fixed", 4, 4, [0.1, -0.1, half, -half, 16.0], [1 / 3, -16.0, half, -3 * half, 16.0]))
-    yield good("fixed_five", "Five participants: the bits of N are rounded up", "AGG-9", given("fixed", 30, 5, [2.0**30, -0.5]))
+    yield good("fixed_five", "Five participants: the bits of N are rounded up", "AGG-9",
+               given("fixed", 30, 5, [2.0**30, -0.5]))
     yield good("fixed_most", "1,024 participants and the largest clip: scale 8", "AGG-9",
                given("fixed", 44, 1024, [2.0**44, -2.0**-9], [2.0**44, 2.0**-9]))
     yield good("fixed_zero", "Clip exponent 0", "AGG-9", given("fixed", 0, 3, [1.0, -1.0, -0.0]))
@@ -67,10 +68,13 @@ def encode_cases():
     for name, x, error in (("nan", nan, "NOT_FINITE"), ("infinite", -infinity, "NOT_FINITE"),
                            ("above", 16.000000000000004, "BEYOND_CLIP"), ("below", -17.0, "BEYOND_CLIP")):
         yield bad(name, "A value that may not be sent", "AGG-10", given("fixed", 4, 3, [0.0, x]), error)
-    yield bad("wide_above", "Beyond the clip of codec wide", "AGG-10", given("wide", 60, 3, [2.0**60 + 256]), "BEYOND_CLIP")
+    yield bad("wide_above", "Beyond the clip of codec wide", "AGG-10", given("wide", 60, 3, [2.0**60 + 256]),
+              "BEYOND_CLIP")
     yield bad("wide_nan", "NaN in codec wide", "AGG-10", given("wide", 60, 3, [nan]), "NOT_FINITE")
-    yield bad("count_above", "Beyond the clip of codec count", "AGG-10", given("count", 40, 3, [(1 << 40) + 1]), "BEYOND_CLIP")
-    yield bad("clip_fixed", "A clip that leaves a scale of 7", "AGG-9", given("fixed", 45, 1024, [0.0]), "CLIP_TOO_LARGE")
+    yield bad("count_above", "Beyond the clip of codec count", "AGG-10", given("count", 40, 3, [(1 << 40) + 1]),
+              "BEYOND_CLIP")
+    yield bad("clip_fixed", "A clip that leaves a scale of 7", "AGG-9", given("fixed", 45, 1024, [0.0]),
+              "CLIP_TOO_LARGE")
     yield bad("clip_wide", "A clip of 61 in codec wide", "AGG-9", given("wide", 61, 3, [0.0]), "CLIP_TOO_LARGE")
     yield bad("clip_count", "A clip of 41 in codec count", "AGG-9", given("count", 41, 3, [0]), "CLIP_TOO_LARGE")
     yield bad("participants", "1,025 participants", "AGG-9", given("count", 40, 1025, [0]), "CLIP_TOO_LARGE")
@@ -97,7 +101,8 @@ def keys_cases():
                 "mask_secrets": scalars(f"mask secret {label}", 2), "self_mask": scalars(f"self mask {label}", 1)[0]}
 
     yield good("ascending", "Ranks 0 and 1", "", given([0, 1], "a"))
-    yield good("descending", "Ranks 300 and 7: the lower one comes first in the mask key's label", "", given([300, 7], "b"))
+    yield good("descending", "Ranks 300 and 7: the lower one comes first in the mask key's label", "",
+               given([300, 7], "b"))
 
 
 def run_agree(given):
@@ -173,11 +178,13 @@ def mask_cases():
                {"name": "rows", "codec": "count", "clip": 40, "shape": []}]
 
     def given(rank, others):
-        return {"participants": 5, "round": 2, "rank": rank, "tensors": tensors, "self_mask": scalars("b of masks", 1)[0],
+        return {"participants": 5, "round": 2, "rank": rank, "tensors": tensors,
+                "self_mask": scalars("b of masks", 1)[0],
                 "values": [[real(x) for x in (0.5, -1.25, 1e-3, 1000.0)], [real(-7.5), real(2.0**40)], ["512"]],
                 "pair_masks": [{"rank": r, "key": fixed(f"pair mask {r}", 16).hex()} for r in others]}
 
-    yield good("middle", "A rank between its neighbours: + for higher ranks, − for lower ones", "", given(2, [0, 1, 3, 4]))
+    yield good("middle", "A rank between its neighbours: + for higher ranks, − for lower ones", "",
+               given(2, [0, 1, 3, 4]))
     yield good("first", "Rank 0", "", given(0, [1, 2, 4]))
     yield good("alone", "Nobody else in U2: the self-mask only", "", given(1, []))
 
@@ -187,7 +194,8 @@ def mask_cases():
 def run_graph(given):
     roster = given["roster"]
     neighbours = a.graph(unhex(given["transcript"]), roster, given["neighbours"])
-    return {"order": a.permuted(unhex(given["transcript"]), roster), "threshold": a.sharing_threshold(0, given["neighbours"]),
+    return {"order": a.permuted(unhex(given["transcript"]), roster),
+            "threshold": a.sharing_threshold(0, given["neighbours"]),
             "graph": {str(rank): neighbours[rank] for rank in sorted(roster)}}
 
 
@@ -273,8 +281,8 @@ def difference_cases():
 
 
 def run_histogram(given):
-    return {"columns": [[{"first": i, "good": g, "bad": b} for i, g, b in a.merge_small(c["good"], c["bad"], given["minimum"])]
-                        for c in given["columns"]]}
+    merged = [a.merge_small(column["good"], column["bad"], given["minimum"]) for column in given["columns"]]
+    return {"columns": [[{"first": i, "good": g, "bad": b} for i, g, b in cells] for cells in merged]}
 
 
 def histogram_cases():
@@ -337,7 +345,8 @@ KINDS = [
     Kind("aggregate_difference", "Whether a round's survivors give a party away beside the job's earlier rounds.",
          record(survivors=array(TEXT), exact=BOOLEAN, permitted=BOOLEAN, earlier=array(EARLIER)), record(),
          run_difference, difference_cases),
-    Kind("aggregate_histogram", "Columns of a histogram after small cells are merged; `first` is a cell's first bucket.",
+    Kind("aggregate_histogram",
+         "Columns of a histogram after small cells are merged; `first` is a cell's first bucket.",
          record(minimum=COUNT, columns=array(COLUMN)),
          record(columns=array(array(record(first=COUNT, good=COUNT, bad=COUNT)))), run_histogram, histogram_cases),
 ]

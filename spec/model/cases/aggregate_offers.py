@@ -37,7 +37,8 @@ def tensor(name, codec, clip, *shape):
 
 NEWTON = [tensor("gram", "wide", 60, 6), tensor("gradient", "wide", 60, 3), tensor("loss", "wide", 60)]
 HISTOGRAM = [tensor("good", "count", 40, 2, 64), tensor("bad", "count", 40, 2, 64)]
-UPDATE = [tensor("layer.weight", "fixed", 20, 4, 2), tensor("layer.bias", "fixed", 20, 4), tensor("weight", "count", 40)]
+UPDATE = [tensor("layer.weight", "fixed", 20, 4, 2), tensor("layer.bias", "fixed", 20, 4),
+          tensor("weight", "count", 40)]
 VECTOR = [tensor("values", "fixed", 20, 100)]
 
 
@@ -81,8 +82,10 @@ def offer_cases():
     no_label = {"label_definition": None}
     averages = {"statistic": "update", "tensors": UPDATE, "trainer": "credit-net", "epochs": 2, "proximal": 0.0}
     yield good("newton", "Three participants", "AGG-1 AGG-3 AGG-6", offer_given())
-    yield good("only", "A coordinator that does not participate", "AGG-1 AGG-3", offer_given(BANKS[:4], coordinator="only"))
-    yield good("histogram", "Counts", "AGG-6", offer_given(algorithm=o.HISTOGRAM, statistic="histogram", tensors=HISTOGRAM))
+    yield good("only", "A coordinator that does not participate", "AGG-1 AGG-3",
+               offer_given(BANKS[:4], coordinator="only"))
+    yield good("histogram", "Counts", "AGG-6",
+               offer_given(algorithm=o.HISTOGRAM, statistic="histogram", tensors=HISTOGRAM))
     yield good("deviations", "A statistic without a label: nobody's label definition matters", "AGG-7",
                offer_given(own=no_label, statistic="deviations", tensors=[tensor("square", "wide", 60, 2)]))
     yield good("update", "An average of models under masks", "POOL-5", offer_given(**averages))
@@ -118,7 +121,8 @@ def bad_plans(averages):
     yield unsupported("algorithm", "An unknown algorithm", "SESS-11", algorithm="aggregate-sum-9")
     yield unsupported("stages", "Another stage beside it", "SESS-11", stages=["align", "aggregate"])
     yield unsupported("statistic", "An unknown statistic", statistic="row")
-    yield unsupported("tensor_shape", "A matrix for one column more", tensors=[tensor("gram", "wide", 60, 10), *NEWTON[1:]])
+    yield unsupported("tensor_shape", "A matrix for one column more",
+                      tensors=[tensor("gram", "wide", 60, 10), *NEWTON[1:]])
     yield unsupported("tensor_missing", "A tensor is missing", tensors=NEWTON[:2])
     yield unsupported("tensor_more", "A tensor more: the label of each row",
                       tensors=[*NEWTON, tensor("label", "count", 40, 600)])
@@ -132,13 +136,15 @@ def bad_plans(averages):
 
 
 def bad_data(averages):
-    yield bad("label", "Another label definition", "AGG-7", offer_given(own={"label_definition": fixed("another", 32).hex()}),
+    yield bad("label", "Another label definition", "AGG-7",
+              offer_given(own={"label_definition": fixed("another", 32).hex()}),
               "LABEL_MISMATCH")
     yield bad("no_label", "A dataset without a label definition", "AGG-7", offer_given(own={"label_definition": None}),
               "LABEL_MISMATCH")
     yield bad("column", "A column that the dataset does not have", "POOL-1", offer_given(columns=["age_months", "kwh"]),
               "MISSING_COLUMN")
-    yield bad("rows", "Fewer rows than the configured minimum", "POOL-2", offer_given(own={"rows": 299}), "TOO_FEW_ROWS")
+    yield bad("rows", "Fewer rows than the configured minimum", "POOL-2", offer_given(own={"rows": 299}),
+              "TOO_FEW_ROWS")
     yield bad("mean", "A plain mean that the configuration does not permit", "AGG-24",
               offer_given(algorithm=o.MEAN, **averages), "NOT_ALLOWED")
     yield bad("mean_rows", "A plain mean of a statistic of rows", "AGG-24",
@@ -150,7 +156,8 @@ def bad_data(averages):
 def run_confirms(given):
     confirms = [text_.encode() for text_ in given["confirms"]]
     transcript, roster = o.check_confirms(given["offer"].encode(), confirms, list(map(bytes.fromhex, given["keys"])),
-                                          given["rank"], given["own_confirm"].encode(), bytes.fromhex(given["mask_secret"]))
+                                          given["rank"], given["own_confirm"].encode(),
+                                          bytes.fromhex(given["mask_secret"]))
     return {"transcript": transcript.hex(), "roster": roster}
 
 
@@ -160,7 +167,8 @@ def confirm(rank, party, offer_envelope, changes=None):
         "nonce": fixed(f"confirm nonce {rank}", 32).hex(),
         "ephemeral": s.ephemeral_public(fixed(f"ephemeral {rank}", 32)).hex(),
         "mask": a.mask_public(mask_secret(rank)).hex(), "version": "1.0", "suite": 1, "algorithm": o.SUM,
-        "allow": fixed(f"allow {rank}", 32).hex(), "schema": fixed(f"schema {rank}", 32).hex(), **(changes or {})}, party)
+        "allow": fixed(f"allow {rank}", 32).hex(), "schema": fixed(f"schema {rank}", 32).hex(), **(changes or {})},
+        party)
 
 
 def confirms_given(count, absent=(), changed=None, rank=1, **plan_changes):
@@ -180,7 +188,8 @@ def confirms_cases():
     yield good("absent", "Rank 2 of four is absent", "AGG-3", confirms_given(4, absent=(2,)))
     yield bad("below", "Three of five are fewer than the threshold of four", "AGG-3", confirms_given(5, absent=(2, 4)),
               "BELOW_THRESHOLD")
-    yield bad("offer", "Rank 2 was shown another offer", "AGG-5", confirms_given(3, changed={"offer": fixed("b", 32).hex()}),
+    yield bad("offer", "Rank 2 was shown another offer", "AGG-5",
+              confirms_given(3, changed={"offer": fixed("b", 32).hex()}),
               "ROSTER_MISMATCH", 0)
     own = confirms_given(3)
     own["own_confirm"] = own["confirms"][1]
@@ -189,7 +198,8 @@ def confirms_cases():
     swapped["confirms"][1:] = swapped["confirms"][:0:-1]
     yield bad("swapped", "The confirms of ranks 2 and 3 exchanged", "SESS-15 CONV-4", swapped, "BAD_SIGNATURE")
     yield bad("rank", "Rank 2 signs as rank 3", "SESS-21", confirms_given(3, changed={"rank": 3}), "WRONG_PARTY")
-    yield bad("mask", "Rank 2's mask key is of low order", "AGG-8", confirms_given(3, changed={"mask": "01" + "00" * 31}),
+    yield bad("mask", "Rank 2's mask key is of low order", "AGG-8",
+              confirms_given(3, changed={"mask": "01" + "00" * 31}),
               "BAD_ELEMENT", 2)
     yield bad("neighbours", "Neighbours among fewer than fifty", "AGG-23", confirms_given(5, neighbours=2),
               "UNSUPPORTED_PLAN")
@@ -197,13 +207,13 @@ def confirms_cases():
 
 KINDS = [
     Kind("aggregate_offer",
-         "A participant's checks of a round's offer. `own` is what it has: the columns, rows and label definition of its "
-         "dataset, the rounds of this job in which it confirmed, and of its configuration the minimum of rows, the "
+         "A participant's checks of a round's offer. `own` is what it has: the columns, rows and label definition of "
+         "its dataset, the rounds of this job in which it confirmed, and of its configuration the minimum of rows, the "
          "trainers, and whether it permits plain-parameters.",
          record(envelope=TEXT, tls_party=TEXT, tls_party_key=hex_of(32), own_party=TEXT, own=OWN),
          record(rank=COUNT, participants=COUNT), run_offer, offer_cases),
     Kind("aggregate_confirms",
-         "A participant's checks of the confirms; \"\" stands for an absent rank's. `keys` are the signing keys by rank.",
+         "A participant's checks of the confirms; an absent rank's is the empty string. `keys`: the signing keys by rank.",
          record(offer=TEXT, keys=array(hex_of(32)), rank=COUNT, own_confirm=TEXT, mask_secret=hex_of(32),
                 confirms=array(TEXT)),
          record(transcript=hex_of(32), roster=array(COUNT)), run_confirms, confirms_cases, blames=True),

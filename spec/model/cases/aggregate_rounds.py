@@ -164,7 +164,8 @@ def participant_cases():
     yield good("whole", "Nobody is lost; the sum goes to all", "AGG-12 AGG-13 AGG-17",
                participant_given(whole, whole.received(1)))
     lost = Round(4, lost={3: ar.MASKED_SUM})
-    yield good("one_lost", "A share of the lost rank's mask key", "AGG-16 AGG-18", participant_given(lost, lost.received(1)))
+    yield good("one_lost", "A share of the lost rank's mask key", "AGG-16 AGG-18",
+               participant_given(lost, lost.received(1)))
     early = Round(4, lost={3: ar.TRANSCRIPT_SIGNATURE})
     yield good("one_unsigned", "A rank without a transcript signature is not in U1", "AGG-13",
                participant_given(early, early.received(1)))
@@ -172,7 +173,8 @@ def participant_cases():
     yield good("one_silent", "A rank of U3 that does not sign: t signatures suffice", "AGG-17",
                participant_given(few, few.received(1)))
     near = Round(9, k=4)
-    yield good("neighbours", "Four neighbours: T of their signatures", "AGG-17", participant_given(near, near.received(1)))
+    yield good("neighbours", "Four neighbours: T of their signatures", "AGG-17",
+               participant_given(near, near.received(1)))
     yield from bad_rosters(whole)
     yield from bad_lists(whole, early)
     yield from bad_entries(whole)
@@ -408,7 +410,8 @@ def bad_shares(three):
     wrong = WrongEvent(three, ar.SHARES)
     head, one, other = wrong.payload[:64], wrong.payload[66:276], wrong.payload[276:]
     two = u16be(2)
-    yield wrong("shares_order", "Entries that are not ascending", "AGG-14", head + two + other + one, "MALFORMED_MESSAGE")
+    yield wrong("shares_order", "Entries that are not ascending", "AGG-14", head + two + other + one,
+                "MALFORMED_MESSAGE")
     yield wrong("shares_missing", "No entry for rank 3", "AGG-14", head + u16be(1) + one, "MALFORMED_MESSAGE")
     yield wrong("shares_self", "An entry for its own rank", "AGG-14", head + two + one + two + other[2:],
                 "MALFORMED_MESSAGE")
@@ -427,17 +430,21 @@ def bad_values(three):
         return wrong("masked_" + name, title, clause, envelope.encode(round_, a.cut(heads, elements)), error)
 
     (first, codec, (scale, clip), _), wide, count = x.heads
-    yield values("shape", "Three values where the plan has two", "AGG-11", [(first, codec, (scale, clip), [3]), wide, count],
+    yield values("shape", "Three values where the plan has two", "AGG-11",
+                 [(first, codec, (scale, clip), [3]), wide, count],
                  "SHAPE_MISMATCH", elements=[*elements, 0])
-    yield values("clip", "Another clip than the plan's", "AGG-11", [(first, codec, (scale, clip + 1), [2]), wide, count],
+    yield values("clip", "Another clip than the plan's", "AGG-11",
+                 [(first, codec, (scale, clip + 1), [2]), wide, count],
                  "SHAPE_MISMATCH")
-    yield values("scale", "Another scale than the plan's", "AGG-11", [(first, codec, (scale - 1, clip), [2]), wide, count],
+    yield values("scale", "Another scale than the plan's", "AGG-11",
+                 [(first, codec, (scale - 1, clip), [2]), wide, count],
                  "SHAPE_MISMATCH")
     yield values("order", "The tensors in another order", "AGG-11", [wide, x.heads[0], count], "SHAPE_MISMATCH")
     yield values("round", "The values of another round", "ENV-4", x.heads, "STALE_ROUND", round_=2)
     yield wrong("masked_digest", "A digest that does not match", "ENV-1", wrong.payload[:-1] + b"\0", "BAD_DIGEST")
     agreed = WrongEvent(three, ar.AGREED)
-    yield agreed("agreed_u3", "A signature over another U3", "AGG-20", three.agreed(2, [1, 2, 3], [2, 3]), "BAD_SIGNATURE")
+    yield agreed("agreed_u3", "A signature over another U3", "AGG-20", three.agreed(2, [1, 2, 3], [2, 3]),
+                 "BAD_SIGNATURE")
     yield agreed("agreed_long", "A byte too many", "CONV-1", agreed.payload + b"\0", "MALFORMED_MESSAGE")
 
 
@@ -518,9 +525,10 @@ def round_cases():
     yield case("three", "Three participants, rank 0 among them; the sum goes to all", 3, result="all")
     yield case("only", "Three participants under a coordinator that is none", 3, only=True)
     yield case("five", "Five, one lost before MASKED_SUM", 5, lost={2: ar.MASKED_SUM})
-    yield case("seven", "Seven, one lost before MASKED_SUM, one before UNMASK", 7, lost={2: ar.MASKED_SUM, 5: ar.UNMASK})
-    yield case("seven_early", "Seven under a coordinator that is none: one absent, one lost before SHARES", 7, only=True,
-               absent=(3,), lost={6: ar.SHARES})
+    yield case("seven", "Seven, one lost before MASKED_SUM, one before UNMASK", 7,
+               lost={2: ar.MASKED_SUM, 5: ar.UNMASK})
+    yield case("seven_early", "Seven under a coordinator that is none: one absent, one lost before SHARES", 7,
+               only=True, absent=(3,), lost={6: ar.SHARES})
     yield case("seven_late", "Seven, one without a transcript signature, one lost before AGREED", 7,
                lost={1: ar.TRANSCRIPT_SIGNATURE, 4: ar.AGREED})
     yield case("neighbours", "Nine with four neighbours each (fewer than AGG-23 allows), one lost before MASKED_SUM", 9,

@@ -57,7 +57,8 @@ def cases():
                given(e.encode(ROUND, [FLAGS, GRAM]), [FLAGS, GRAM]))
     yield good("rank_zero", "A tensor of rank 0 has one element", "ENV-2",
                given(e.encode(ROUND, [SCALAR]), [SCALAR]))
-    yield good("aggregate", "Codecs 4, 5 and 6; codec 5 has two ring elements a value, the low limb first", "ENV-3 AGG-11",
+    yield good("aggregate", "Codecs 4, 5 and 6; codec 5 has two ring elements a value, the low limb first",
+               "ENV-3 AGG-11",
                given(e.encode(ROUND, [SUMS, PRODUCTS, ROWS]), [SUMS, PRODUCTS, ROWS]))
     yield good("no_tensor", "No tensors at all", "ENV-3", given(e.encode(ROUND, []), []))
     yield from bad_digests()

@@ -65,7 +65,8 @@ def newton_cases():
     yield good("two_columns", "Three participants, two columns", "POOL-4", given(three, 2))
     yield good("no_penalty", "λ = 0", "", given(three, 2, 0))
     gaps = [rows_of(f"participant {i}", 10 + 3 * i, 3, empty=7) for i in range(4)]
-    yield good("empty_cells", "Empty cells are the mean, in the deviation too", "POOL-6", given(gaps, 3, missing="mean"))
+    yield good("empty_cells", "Empty cells are the mean, in the deviation too", "POOL-6",
+               given(gaps, 3, missing="mean"))
     yield good("few_rows", "Fewer than 10·d rows, and the job permits it", "POOL-3",
                given(few, 2, few_rows=True))
     outlier = [[[1, 60, 0], *three[0]], *three[1:]]
@@ -79,7 +80,8 @@ def newton_cases():
     yield bad("one_class", "No positive row", "POOL-3", given([[[0, *row[1:]] for row in rows] for rows in three], 2),
               "ONE_CLASS")
     yield bad("rounds", "Separable without a penalty: coefficients without bound", "POOL-4",
-              given([[[int(row[1] > 0), *row[1:]] for row in rows] for rows in three], 2, 0, rounds=6), "TOO_MANY_ROUNDS")
+              given([[[int(row[1] > 0), *row[1:]] for row in rows] for rows in three], 2, 0, rounds=6),
+              "TOO_MANY_ROUNDS")
     yield bad("empty_cell", "An empty cell where the plan says error", "POOL-6", given(gaps, 3), "EMPTY_CELL")
 
 
@@ -118,7 +120,8 @@ def bins_cases():
     yield good("five", "32 buckets into at most five bins", "AGG-27", given(safe, risky))
     yield good("eight", "At most eight bins", "AGG-27", given(safe, risky, bins=8))
     yield good("minimum", "The job keeps no cell below 40 rows", "AGG-27", given(safe, risky, minimum=40))
-    yield good("classes", "A bin waits for five rows of each class", "", given([60, 60, 60, 60, 60], [1, 2, 2, 9, 7], bins=5))
+    yield good("classes", "A bin waits for five rows of each class", "",
+               given([60, 60, 60, 60, 60], [1, 2, 2, 9, 7], bins=5))
     yield good("exact", "Bins of exactly a fifth of the rows", "", given([90, 80, 70, 60, 50], [10, 20, 30, 40, 50]))
     yield good("rest", "What is left at the end joins the last bin", "", given([90, 90, 30], [10, 10, 9], bins=3))
     yield good("single", "Fewer than 50 rows: one bin", "", given([10, 10, 8], [6, 6, 8]))
@@ -170,8 +173,8 @@ ROW = {"type": "array", "items": nothing_or({"type": "integer"})}
 LABELLED = {"type": "array", "prefixItems": [COUNT, nothing_or(hex_of(8))], "minItems": 2, "items": False}
 KINDS = [
     Kind("pooled_newton",
-         "The fit of all participants' rows; a row is its label and its cells (null: empty). λ is decimal. Sums are exact; "
-         "the rest may differ by 1e-9.",
+         "The fit of all participants' rows; a row is its label and its cells (null: empty). λ is decimal. Sums are "
+         "exact; the rest may differ by 1e-9.",
          record(columns=COUNT, **{"lambda": TEXT}, max_rounds=COUNT, missing=TEXT, few_rows={"type": "boolean"},
                 participants=array(array(ROW))),
          record(rows=COUNT, positive=COUNT, present=array(COUNT), sum=array(DECIMAL), mean=array(DIGITS),
@@ -180,8 +183,8 @@ KINDS = [
     Kind("pooled_woe", "WOE and IV of bins, [good, bad] each, to 1e-9.", record(bins=array(array(COUNT))),
          record(woe=array(DIGITS), iv=DIGITS), run_woe, woe_cases),
     Kind("pooled_bins",
-         "A column's bins from its summed histogram: small cells merged, then binned. `edges` are the lower edges of all "
-         "bins but the first; reals to 1e-9.",
+         "A column's bins from its summed histogram: small cells merged, then binned. `edges` are the lower edges of "
+         "all bins but the first; reals to 1e-9.",
          record(low=hex_of(8), width=hex_of(8), good=array(COUNT), bad=array(COUNT), bins=COUNT, minimum=COUNT),
          record(edges=array(DIGITS), good=array(COUNT), bad=array(COUNT), woe=array(DIGITS), iv=DIGITS), run_bins,
          bins_cases),
