@@ -213,7 +213,7 @@ KINDS = [
          record(envelope=TEXT, tls_party=TEXT, tls_party_key=hex_of(32), own_party=TEXT, own=OWN),
          record(rank=COUNT, participants=COUNT), run_offer, offer_cases),
     Kind("aggregate_confirms",
-         "A participant's checks of the confirms; an absent rank's is the empty string. `keys`: the signing keys by rank.",
+         "A participant's checks of the confirms; an absent rank's is empty. `keys`: the signing keys by rank.",
          record(offer=TEXT, keys=array(hex_of(32)), rank=COUNT, own_confirm=TEXT, mask_secret=hex_of(32),
                 confirms=array(TEXT)),
          record(transcript=hex_of(32), roster=array(COUNT)), run_confirms, confirms_cases, blames=True),
