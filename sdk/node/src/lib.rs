@@ -15,6 +15,7 @@
 //! | `channel` | sealed frames, relay, back-pressure |
 //! | `driver` | runs protocol machines |
 //! | `job` | a job from offer to result, on either side |
+//! | `pool` | pooled jobs: rounds of sums, on either side |
 //! | `epochs` | evaluation keys and published sets of unbalanced alignment |
 //! | `dataset`, `store` | published rows; what is remembered |
 //! | `approvals` | a steward's word on who may use a dataset |
@@ -35,6 +36,7 @@ mod files;
 mod identity;
 mod job;
 mod node;
+mod pool;
 mod services;
 mod session;
 mod store;
@@ -44,7 +46,7 @@ mod wire;
 
 pub use config::{
     AllowEntry, DEFAULT_CONTROL_PORT, DEFAULT_PORT, FilesSection, LimitsSection, ListenSection, NodeConfig,
-    PartySection, Permit,
+    PartySection, Permit, TrainerSection,
 };
 pub use error::Error;
 pub use node::{Connection, Log, Node, RunningNode};

@@ -3,6 +3,7 @@ use crate::dataset::Datasets;
 use crate::epochs::Epochs;
 use crate::identity::{self, Identity};
 use crate::job::{self, Jobs};
+use crate::pool::Trainers;
 use crate::session::Registry;
 use crate::store::{SqliteStore, Store};
 use crate::tls::PartyTls;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     pub(crate) sessions: Registry,
     pub(crate) datasets: Datasets,
+    pub(crate) trainers: Trainers,
     pub(crate) epochs: Epochs,
     pub(crate) log: Log,
     pub(crate) interconnect: SocketAddr,
@@ -180,6 +182,7 @@ fn prepare(config: NodeConfig, identity: Identity, log: Log, interconnect: Socke
     let trust = Arc::new(Trust::open(&state));
     let tls = PartyTls::new(trust.clone(), identity.tls.clone());
     let datasets = Datasets::new(state.join("datasets"));
+    let trainers = Trainers::new(&config.trainer, &state);
     let epochs = Epochs::new(&state);
     Ok(Shared {
         tls,
@@ -189,6 +192,7 @@ fn prepare(config: NodeConfig, identity: Identity, log: Log, interconnect: Socke
         jobs,
         sessions: Registry::default(),
         datasets,
+        trainers,
         epochs,
         log,
         interconnect,

@@ -1,12 +1,11 @@
 //! The channel of a session: sealed frames in, sealed frames out, and the relay between collaborators.
 mod budget;
-// What survives the loss of a peer is for jobs that pool rows; no other job may.
-#[allow(dead_code)]
 mod hub;
 mod outbox;
 mod port;
 mod reader;
 
+pub(crate) use hub::{Heard, Hub};
 pub(crate) use port::Port;
 
 use budget::Claim;

@@ -13,6 +13,10 @@ pub enum Permit {
     FewColumns,
     /// VLR-3: a column with rare values.
     RareValues,
+    /// AGG-24: parameters of a trainer go to the coordinator in the clear.
+    PlainParameters,
+    /// AGG-25: the sums of two rosters that differ by one party, hence that party's values.
+    RosterChange,
 }
 
 /// One permission of a party for another's jobs (SESS-12).

@@ -35,6 +35,9 @@ pub struct NodeConfig {
     /// Which jobs of others it permits.
     #[serde(default)]
     pub allow: Vec<AllowEntry>,
+    /// Its own trainers for federated averaging, by the names that jobs use.
+    #[serde(default)]
+    pub trainer: Vec<TrainerSection>,
 }
 
 /// Who a node is.
@@ -85,6 +88,16 @@ impl Default for FilesSection {
     fn default() -> Self {
         FilesSection { state: PathBuf::from("state") }
     }
+}
+
+/// A trainer of one's own (spec/pooled.md, section 4).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainerSection {
+    /// The name that a job uses.
+    pub name: String,
+    /// The program and its arguments; it speaks JSON lines on standard input and output.
+    pub command: Vec<String>,
 }
 
 /// What a node bears.
@@ -204,6 +217,11 @@ impl NodeConfig {
         }
         if limits.max_chunk_bytes > CHUNK_CAP {
             return Err(Error::configuration("limits.max_chunk_bytes", format!("at most {CHUNK_CAP} is supported")));
+        }
+        for (index, trainer) in self.trainer.iter().enumerate() {
+            if !is_word(&trainer.name) || trainer.command.is_empty() {
+                return Err(Error::configuration(format!("trainer[{index}]"), "a name and a command are expected"));
+            }
         }
         for (index, entry) in self.allow.iter().enumerate() {
             if entry.outputs.is_empty() || entry.dataset.is_empty() {

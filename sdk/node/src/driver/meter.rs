@@ -20,6 +20,12 @@ impl StageCost {
     pub(super) fn count(&mut self, traffic: &Traffic) {
         (self.bytes_sent, self.bytes_received) = traffic.of_stage(self.stage.number());
     }
+
+    /// Adds the time of a further part of the stage.
+    pub(super) fn add(&mut self, part: &StageCost) {
+        self.seconds += part.seconds;
+        self.cpu_seconds += part.cpu_seconds;
+    }
 }
 
 pub(super) struct Meter {

@@ -60,7 +60,12 @@ impl Driver {
         let meter = Meter::start(stage);
         let output = self.steps(stage, machine);
         let traffic = self.port.traffic();
-        self.costs.push(meter.stop(traffic));
+        let cost = meter.stop(traffic);
+        match self.costs.last_mut() {
+            // A stage of more than one machine is still one stage.
+            Some(last) if last.stage == stage => last.add(&cost),
+            _ => self.costs.push(cost),
+        }
         // Frames of a stage may be relayed after this party has left it.
         self.costs.iter_mut().for_each(|cost| cost.count(traffic));
         output

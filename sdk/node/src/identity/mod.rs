@@ -11,6 +11,7 @@ use hefu_protocol::session::{Descriptor, seal_descriptor};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The files of a state folder that make an identity.
@@ -43,7 +44,7 @@ pub(crate) struct Credentials {
 /// An identity as loaded from a state folder.
 pub(crate) struct Identity {
     pub(crate) party: PartyId,
-    pub(crate) signing: SigningKey,
+    pub(crate) signing: Arc<SigningKey>,
     pub(crate) tls: Credentials,
     pub(crate) tls_root: String,
     pub(crate) control: Credentials,
@@ -129,7 +130,7 @@ impl Identity {
         let control_root = paths.certificates("control-ca.pem")?.remove(0);
         Ok(Identity {
             party: config.party.id.clone(),
-            signing: SigningKey::from_seed(&seed),
+            signing: Arc::new(SigningKey::from_seed(&seed)),
             tls,
             tls_root,
             control: paths.credentials("control-server")?,

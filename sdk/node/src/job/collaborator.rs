@@ -4,10 +4,10 @@ use super::disclosure::{Facts, disclosure};
 use super::initiator::named;
 use super::live::{JobSlot, LiveJob, Success};
 use super::model::{ModelPart, Origin};
-use super::{off_thread, unbalanced};
 use super::prepare::{Rules, Waivers, Wanted, data_fault, load, matrices, sources};
 use super::record::{Disclosure, JobKind, JobRecord, JobState};
 use super::result::{self, Head};
+use super::{off_thread, unbalanced};
 use crate::channel::{Duplex, Port, Traffic, Wiring, stopped};
 use crate::driver::{Driver, seconds};
 use crate::node::Shared;
@@ -266,7 +266,8 @@ impl Collaboration {
     fn stages(&self, driver: &mut Driver, seed: &Seed) -> Result<Finished, Fault> {
         approval::still_stands(&self.shared, &self.held.entry, &self.held.dataset, self.held.initiator())?;
         match self.kind {
-            JobKind::Align => self.align_only(driver, seed),
+            // A pooled job has rounds of its own.
+            JobKind::Align | JobKind::Pool => self.align_only(driver, seed),
             JobKind::Train => self.train(driver, seed),
             JobKind::Score => self.score(driver, seed),
         }

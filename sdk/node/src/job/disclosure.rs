@@ -48,7 +48,7 @@ fn role(rank: usize) -> &'static str {
 fn learns(facts: &Facts, rank: usize) -> Vec<String> {
     let mut texts = vec![alignment(facts, rank)];
     match facts.kind {
-        JobKind::Align => {}
+        JobKind::Align | JobKind::Pool => {}
         JobKind::Train => texts.extend(training(facts, rank)),
         JobKind::Score => texts.push(scoring(facts, rank)),
     }
@@ -147,7 +147,16 @@ mod tests {
 
     fn facts(kind: JobKind, own: usize, parties: usize) -> Facts {
         let names = ["bank", "tax", "power"][..parties].iter().map(|n| (*n).to_owned()).collect();
-        Facts { kind, alignment: Alignment::Ecdh, join: Join::Inner, names, own, rows: 30_000, columns: 13, max_evaluations: 40 }
+        Facts {
+            kind,
+            alignment: Alignment::Ecdh,
+            join: Join::Inner,
+            names,
+            own,
+            rows: 30_000,
+            columns: 13,
+            max_evaluations: 40,
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ use tokio::runtime::Handle;
 pub(crate) async fn submit(shared: &Arc<Shared>, json: &str) -> Result<JobId, Fault> {
     let plan = JobPlan::read(shared, json).await?;
     let part = match plan.kind {
-        JobKind::Align | JobKind::Train => None,
+        JobKind::Align | JobKind::Train | JobKind::Pool => None,
         JobKind::Score => Some(own_part(shared, &plan).await?),
     };
     let slot = shared.jobs.slot()?;
@@ -373,6 +373,6 @@ fn with_intercept(mut predictors: Vec<f64>, intercept: f64) -> Vec<f64> {
 }
 
 /// The short name of a fault's party, for the log.
-pub(super) fn named(shared: &Shared, fault: &Fault) -> String {
+pub(crate) fn named(shared: &Shared, fault: &Fault) -> String {
     fault.party.as_ref().map(|party| format!("{}: ", shared.trust.alias(party))).unwrap_or_default()
 }

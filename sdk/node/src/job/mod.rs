@@ -14,16 +14,33 @@ mod unbalanced;
 
 pub(crate) use approval::{ask, restore as restore_waiting};
 pub(crate) use collaborator::{collaborate, record_of};
-pub(crate) use initiator::submit;
-pub(crate) use live::Jobs;
-pub(crate) use model::ModelPart;
-pub(crate) use record::{Failure, JobRecord, JobState};
+pub(crate) use initiator::{named, submit};
+pub(crate) use live::{JobSlot, Jobs, LiveJob, Success};
+pub(crate) use model::{ModelPart, Origin};
+pub(crate) use prepare::{data_fault, sources};
+pub(crate) use record::{Disclosure, Failure, JobKind, JobRecord, JobState};
 
 use crate::driver::Driver;
-use hefu_core::Fault;
+use crate::node::Shared;
+use hefu_core::{Fault, JobId};
+use std::sync::Arc;
+
+/// Checks a job file of any kind, writes the job down, and starts it.
+///
+/// # Errors
+/// Those of the job file; `TOO_MANY_JOBS`.
+pub(crate) async fn submit_any(shared: &Arc<Shared>, json: &str) -> Result<JobId, Fault> {
+    let kind = serde_json::from_str::<serde_json::Value>(json).ok();
+    let kind = kind.as_ref().and_then(|file| file.get("kind")).and_then(serde_json::Value::as_str);
+    if kind == Some(JobKind::Pool.as_str()) {
+        crate::pool::submit(shared, json).await
+    } else {
+        submit(shared, json).await
+    }
+}
 
 /// Runs one party's blocking work; a thread that dies is this program's fault.
-async fn off_thread<T: Send + 'static>(
+pub(crate) async fn off_thread<T: Send + 'static>(
     driver: Driver,
     work: impl FnOnce(&mut Driver) -> Result<T, Fault> + Send + 'static,
 ) -> Result<(Result<T, Fault>, Driver), Fault> {

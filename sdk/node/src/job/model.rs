@@ -45,6 +45,9 @@ pub(crate) struct ModelPart {
     pub(crate) join: Join,
     pub(crate) missing_cells: Missing,
     pub(crate) dataset: String,
+    /// Probability from which its owner refuses an applicant, where the owner has set one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cutoff: Option<f64>,
 }
 
 /// The facts of a job that its model part repeats.
@@ -108,6 +111,7 @@ impl ModelPart {
             join: origin.join,
             missing_cells: origin.missing_cells,
             dataset: origin.dataset,
+            cutoff: None,
         }
     }
 

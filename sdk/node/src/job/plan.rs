@@ -118,6 +118,7 @@ impl JobPlan {
             return Err(wrong(format!("max_evaluations: 1 to {MAX_EVALUATIONS} is expected")));
         }
         let model = match (file.kind, file.model) {
+            (JobKind::Pool, _) => return Err(wrong("kind: a pooled job has a file of its own form")),
             (JobKind::Align, None) => None,
             (JobKind::Train, None) => Some(ModelId(crate::random::<16>()?)),
             (JobKind::Score, Some(model)) => Some(model),
@@ -127,7 +128,7 @@ impl JobPlan {
         };
         let outputs = match (file.kind, file.outputs.is_empty()) {
             (_, false) => file.outputs,
-            (JobKind::Align, true) => vec![Output::Model],
+            (JobKind::Align | JobKind::Pool, true) => vec![Output::Model],
             (JobKind::Train, true) => vec![Output::Model, Output::Score],
             (JobKind::Score, true) => vec![Output::Score],
         };
@@ -163,7 +164,8 @@ impl JobPlan {
     /// The plan as the offer carries it.
     pub(crate) fn offered(&self) -> session::Plan {
         let (stages, split, algorithm) = match self.kind {
-            JobKind::Align => match self.alignment {
+            // A pooled job has offers of its own.
+            JobKind::Align | JobKind::Pool => match self.alignment {
                 Alignment::Ecdh => (vec![Stage::Align], Split::Hash, "align-ecdh-1"),
                 Alignment::Oprf => (vec![Stage::Align], Split::Hash, "align-oprf-1"),
             },

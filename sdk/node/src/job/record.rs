@@ -46,6 +46,7 @@ pub(crate) enum JobKind {
     Align,
     Train,
     Score,
+    Pool,
 }
 
 impl JobKind {
@@ -55,6 +56,7 @@ impl JobKind {
             JobKind::Align => "align",
             JobKind::Train => "train",
             JobKind::Score => "score",
+            JobKind::Pool => "pool",
         }
     }
 
@@ -136,6 +138,31 @@ pub(crate) struct JobRecord {
 }
 
 impl JobRecord {
+    /// A job that was just created; what it does not say yet is empty.
+    pub(crate) fn new(job: JobId, kind: JobKind, initiator: PartyId, purpose: Purpose) -> Self {
+        JobRecord {
+            job,
+            state: JobState::Created,
+            kind,
+            parties: vec![initiator.clone()],
+            initiator,
+            purpose,
+            stage: None,
+            done: 0,
+            total: 0,
+            created_us: crate::now_us(),
+            ended_us: 0,
+            disclosure: Vec::new(),
+            error: None,
+            bytes_sent: 0,
+            model: None,
+            dataset: String::new(),
+            outputs: Vec::new(),
+            awaiting: Vec::new(),
+            began_us: 0,
+        }
+    }
+
     /// Ends the job with a fault.
     pub(crate) fn fail(&mut self, fault: &Fault) {
         self.state = match fault.code {

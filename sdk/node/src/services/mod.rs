@@ -2,7 +2,7 @@
 pub(crate) mod catalog;
 mod session;
 
-pub(crate) use session::{abort, close, confirm, exchange, open};
+pub(crate) use session::{abort, accept_offer, admit, close, confirm, digest, exchange, open};
 
 use crate::node::{Connection, Shared};
 use crate::{Error, tls, wire};

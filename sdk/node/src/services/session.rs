@@ -4,6 +4,7 @@ use crate::channel::{Duplex, Stopper, Wiring, blame, refusal};
 use crate::config::AllowEntry;
 use crate::job::{self, JobState};
 use crate::node::Shared;
+use crate::pool;
 use crate::session::{Held, Live, NewSession, State, wrong_state};
 use crate::store::{self, DatasetRecord};
 use hefu_core::fault::{Switch, is_on};
@@ -29,7 +30,7 @@ pub(crate) async fn open(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>
     let read = open_any_offer(&envelope, &trusted.descriptor.signing_key);
     match read.map_err(|e| refusal(&e).by(peer))? {
         AnyOffer::Joint(offer) => open_joint(shared, peer, envelope, *offer).await,
-        AnyOffer::Aggregate(_) => Err(Fault::new(Code::UnsupportedPlan).by(peer).citing("SESS-11")),
+        AnyOffer::Aggregate(offer) => pool::open(shared, peer, envelope, *offer).await,
     }
 }
 
@@ -193,7 +194,8 @@ async fn check_model(shared: &Arc<Shared>, peer: &PartyId, offer: &Offer) -> Res
     }
 }
 
-fn digest(text: &str) -> Result<[u8; 32], Fault> {
+/// The bytes of a digest in hex.
+pub(crate) fn digest(text: &str) -> Result<[u8; 32], Fault> {
     let mut digest = [0; 32];
     hex::decode_to_slice(text, &mut digest).map_err(|_| Fault::because(Code::Internal, "a schema has no digest"))?;
     Ok(digest)
@@ -209,7 +211,7 @@ pub(crate) fn confirm(
 ) -> Result<[u8; 64], Fault> {
     let held = match shared.sessions.find(session, peer, "TLS-7")? {
         Live::Joint(held) => held,
-        Live::Round(_) => return Err(wrong_state()),
+        Live::Round(held) => return pool::confirm(shared, peer, &held, confirms, signature),
     };
     let mut state = held.state();
     let State::Offered(agreement) = &*state else { return Err(wrong_state()) };

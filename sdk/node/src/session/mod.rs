@@ -5,7 +5,7 @@ use crate::config::AllowEntry;
 use crate::store::DatasetRecord;
 use hefu_core::{Code, Fault, JobId, PartyId, Rank, SessionId};
 use hefu_crypto::Agreement;
-use hefu_protocol::aggregate;
+use hefu_protocol::aggregate::{self, MaskKey, Roster};
 use hefu_protocol::session::{self, Offer};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +30,8 @@ impl Sitting for session::Plan {
 
 /// One round of an aggregation.
 impl Sitting for aggregate::Plan {
-    type Secret = Agreement;
-    type Agreed = ();
+    type Secret = (Agreement, MaskKey);
+    type Agreed = (Arc<Roster>, MaskKey);
 }
 
 /// Where a session stands.

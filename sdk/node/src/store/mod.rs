@@ -6,6 +6,7 @@ pub(crate) use sqlite::SqliteStore;
 use crate::Error;
 use crate::job::JobRecord;
 use hefu_core::{JobId, ModelId, PartyId, Purpose, SessionId};
+use hefu_protocol::aggregate::PastRound;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -31,6 +32,34 @@ pub(crate) struct DatasetRecord {
     pub(crate) file: String,
     #[serde(default)]
     pub(crate) facts: DatasetFacts,
+}
+
+impl DatasetRecord {
+    /// The stored vector of a name: it has no rows, no columns and no label (spec/pooled.md).
+    pub(crate) fn of_vector(name: &str) -> Self {
+        DatasetRecord {
+            name: name.to_owned(),
+            key: String::new(),
+            label: None,
+            key_format: String::new(),
+            rows: 0,
+            valid: 0,
+            duplicate: 0,
+            invalid: 0,
+            columns: Vec::new(),
+            schema: hex::encode(hefu_crypto::sha256(&[])),
+            file: String::new(),
+            facts: DatasetFacts::default(),
+        }
+    }
+
+    /// What the label means: its description in the schema, empty where there is none (AGG-7).
+    pub(crate) fn label_definition(&self) -> String {
+        let schema: serde_json::Value = serde_json::from_str(&self.facts.schema_text).unwrap_or_default();
+        let label = self.label.as_deref().unwrap_or_default();
+        let text = schema.get("properties").and_then(|p| p.get(label)).and_then(|p| p.get("description"));
+        text.and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
 }
 
 /// What is told of a dataset beside its columns (spec/catalog.md).
@@ -143,6 +172,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn models(&self) -> Result<Vec<ModelRecord>, Error>;
     /// Remembers a session id for ever; answers whether it is new (SESS-9).
     fn admit_session(&self, session: SessionId, seen_us: i64) -> Result<bool, Error>;
+    /// Confirms a round of a job; answers false where it is not above every round confirmed before (AGG-4).
+    fn enter_round(&self, job: JobId, round: u32) -> Result<bool, Error>;
+    /// Writes a completed round of a pooled job.
+    fn save_round(&self, job: JobId, round: &PastRound) -> Result<(), Error>;
+    /// The completed rounds of a pooled job (AGG-25).
+    fn past_rounds(&self, job: JobId) -> Result<Vec<PastRound>, Error>;
+    /// Writes the last model that was seen of a pooled job.
+    fn save_pooled(&self, job: JobId, document: &str) -> Result<(), Error>;
+    /// The last model that was seen of a pooled job.
+    fn pooled(&self, job: JobId) -> Result<Option<String>, Error>;
     /// Adds scored rows for a party on a model; answers false, and adds nothing, where the sum would exceed the
     /// budget (SCORE-5).
     fn spend_rows(&self, model: ModelId, party: &PartyId, rows: u64, budget: Option<u64>) -> Result<bool, Error>;

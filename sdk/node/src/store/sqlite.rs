@@ -3,6 +3,7 @@ use super::{DatasetRecord, Decision, ModelRecord, Store};
 use crate::job::JobRecord;
 use crate::{Error, files};
 use hefu_core::{JobId, ModelId, PartyId, SessionId};
+use hefu_protocol::aggregate::PastRound;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,9 @@ CREATE TABLE IF NOT EXISTS decisions (dataset TEXT NOT NULL, party TEXT NOT NULL
     document TEXT NOT NULL, PRIMARY KEY (dataset, party));
 CREATE TABLE IF NOT EXISTS models (model TEXT PRIMARY KEY, created_us BIGINT NOT NULL, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, seen_us BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS entered (job TEXT PRIMARY KEY, round BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS rounds (job TEXT NOT NULL, round BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (job, round));
+CREATE TABLE IF NOT EXISTS pooled (job TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS scored (model TEXT NOT NULL, party TEXT NOT NULL, rows BIGINT NOT NULL, PRIMARY KEY (model, party));
 CREATE TABLE IF NOT EXISTS evaluated (epoch TEXT NOT NULL, party TEXT NOT NULL, keys BIGINT NOT NULL, PRIMARY KEY (epoch, party));
 ";
@@ -183,6 +187,38 @@ impl Store for SqliteStore {
         self.execute(sql, params![session.to_string(), seen_us]).map(|count| count == 1)
     }
 
+    fn enter_round(&self, job: JobId, round: u32) -> Result<bool, Error> {
+        let sql = "INSERT INTO entered (job, round) VALUES ($1, $2)
+                   ON CONFLICT (job) DO UPDATE SET round = excluded.round WHERE round < excluded.round";
+        self.execute(sql, params![job.to_string(), round]).map(|count| count == 1)
+    }
+
+    fn save_round(&self, job: JobId, round: &PastRound) -> Result<(), Error> {
+        let sql = "INSERT INTO rounds (job, round, document) VALUES ($1, $2, $3)
+                   ON CONFLICT (job, round) DO UPDATE SET document = excluded.document";
+        let document = self.render(round)?;
+        self.execute(sql, params![job.to_string(), round.round, document]).map(drop)
+    }
+
+    fn past_rounds(&self, job: JobId) -> Result<Vec<PastRound>, Error> {
+        let connection = self.lock();
+        let sql = "SELECT document FROM rounds WHERE job = $1 ORDER BY round";
+        let mut statement = connection.prepare(sql).map_err(|e| self.failed(e))?;
+        let rows = statement.query_map(params![job.to_string()], |row| row.get::<_, String>(0));
+        let rows = rows.map_err(|e| self.failed(e))?;
+        rows.map(|row| self.parse(&row.map_err(|e| self.failed(e))?)).collect()
+    }
+
+    fn save_pooled(&self, job: JobId, document: &str) -> Result<(), Error> {
+        let sql = "INSERT INTO pooled (job, document) VALUES ($1, $2)
+                   ON CONFLICT (job) DO UPDATE SET document = excluded.document";
+        self.execute(sql, params![job.to_string(), document]).map(drop)
+    }
+
+    fn pooled(&self, job: JobId) -> Result<Option<String>, Error> {
+        self.text("SELECT document FROM pooled WHERE job = $1", params![job.to_string()])
+    }
+
     fn spend_rows(&self, model: ModelId, party: &PartyId, rows: u64, budget: Option<u64>) -> Result<bool, Error> {
         let sql = "INSERT INTO scored (model, party, rows) VALUES ($1, $2, $3)
                    ON CONFLICT (model, party) DO UPDATE SET rows = rows + excluded.rows
@@ -214,6 +250,28 @@ mod tests {
         assert!(store.admit_session(SessionId([1; 16]), 1).unwrap());
         assert!(!store.admit_session(SessionId([1; 16]), 2).unwrap());
         assert!(store.admit_session(SessionId([2; 16]), 2).unwrap());
+    }
+
+    // clause: AGG-4
+    #[test]
+    fn a_round_is_entered_once_and_only_forwards() {
+        let (store, job) = (store(), JobId([1; 16]));
+        assert!(store.enter_round(job, 0).unwrap());
+        assert!(!store.enter_round(job, 0).unwrap());
+        assert!(store.enter_round(job, 2).unwrap());
+        assert!(!store.enter_round(job, 1).unwrap());
+        assert!(store.enter_round(JobId([2; 16]), 1).unwrap());
+    }
+
+    // clause: AGG-25
+    #[test]
+    fn completed_rounds_are_remembered() {
+        let (store, job) = (store(), JobId([1; 16]));
+        let survivors = ["lei:529900YY000SYNTH0017"].map(|p| PartyId::parse(p).unwrap()).into_iter().collect();
+        let round = PastRound { round: 3, exact: true, survivors };
+        store.save_round(job, &round).unwrap();
+        assert_eq!(store.past_rounds(job).unwrap(), vec![round]);
+        assert!(store.past_rounds(JobId([2; 16])).unwrap().is_empty());
     }
 
     // clause: SCORE-5

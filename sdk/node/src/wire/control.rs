@@ -113,7 +113,7 @@ impl JobService for Control {
         &self,
         request: Request<proto::SubmitJobRequest>,
     ) -> Result<Response<proto::SubmitJobResponse>, Status> {
-        let submitted = job::submit(&self.0, &request.into_inner().job_json).await;
+        let submitted = job::submit_any(&self.0, &request.into_inner().job_json).await;
         respond(submitted.map(|job| proto::SubmitJobResponse { job: job.to_string() }))
     }
 

@@ -3,6 +3,7 @@ mod catalog;
 mod channel;
 mod control;
 mod control_dataset;
+mod control_pool;
 mod discovery;
 mod routes;
 mod session;
@@ -88,12 +89,14 @@ pub(crate) async fn serve_control(
     use proto_control::job_service_server::JobServiceServer;
     use proto_control::model_service_server::ModelServiceServer;
     use proto_control::node_service_server::NodeServiceServer;
+    use proto_control::pool_service_server::PoolServiceServer;
     let routes = Routes::default()
         .with(NodeServiceServer::new(control::Control(shared.clone())))
         .with(DatasetServiceServer::new(control::Control(shared.clone())))
         .with(CatalogServiceServer::new(control::Control(shared.clone())))
         .with(JobServiceServer::new(control::Control(shared.clone())))
-        .with(ModelServiceServer::new(control::Control(shared.clone())));
+        .with(ModelServiceServer::new(control::Control(shared.clone())))
+        .with(PoolServiceServer::new(control::Control(shared.clone())));
     let served = server().serve_with_incoming_shutdown(routes, incoming, until_stopped(stop)).await;
     if let Err(error) = served {
         shared.log(&format!("the control side stopped: {error}"));
