@@ -1,5 +1,6 @@
 //! `hefu bench`: real nodes, generated tables, beside the floor that the kernels set in the same run.
 mod floor;
+mod frames;
 mod tables;
 
 use crate::cli::{KeyFormatArg, Screen};
@@ -31,6 +32,13 @@ pub enum BenchCommand {
   hefu bench train --rows 30000 --columns 23 --parties 2
   hefu bench train --rows 30000 --columns 100 --parties 3 --json")]
     Train(TrainArgs),
+    /// The channel: MB/s of messages beside bare gRPC streaming over the same connection.
+    #[command(after_help = "Examples:
+  hefu bench frames
+  hefu bench frames --chunk 1048576 --delay-ms 30 --json")]
+    Frames(frames::FramesArgs),
+    #[command(hide = true)]
+    FramesReceiver(frames::ReceiverArgs),
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +69,8 @@ pub async fn run(command: BenchCommand, screen: Screen) -> Result<()> {
         match command {
             BenchCommand::Align(args) => align(&args, screen).await,
             BenchCommand::Train(args) => train(&args, screen).await,
+            BenchCommand::Frames(args) => frames::run(&args, screen).await,
+            BenchCommand::FramesReceiver(args) => frames::run_receiver(&args).await,
         }
     };
     until_stopped(work).await

@@ -19,6 +19,7 @@
 //! | `epochs` | evaluation keys and published sets of unbalanced alignment |
 //! | `dataset`, `store` | published rows; what is remembered |
 //! | `approvals` | a steward's word on who may use a dataset |
+//! | `throughput` | what `hefu bench frames` measures at either side |
 //! | `control` | what the node's own people may call |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 // A refusal is the exceptional path, and gRPC's own status is larger still.
@@ -40,6 +41,7 @@ mod pool;
 mod services;
 mod session;
 mod store;
+pub mod throughput;
 mod tls;
 mod trust;
 mod wire;

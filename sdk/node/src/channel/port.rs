@@ -114,7 +114,7 @@ impl Port {
     /// # Errors
     /// `PEER_SLOW` where the peer takes no frame for the idle time, or all of them too slowly (FRAME-14); what ends the
     /// session.
-    pub(crate) async fn send(&mut self, outgoing: Outgoing) -> Result<(), Fault> {
+    pub(crate) async fn send(&mut self, outgoing: &Outgoing) -> Result<(), Fault> {
         let place = self.outlets.get_mut(outgoing.to.index());
         let Some(mut outlet) = place.and_then(Option::take) else {
             return Err(Fault::because(Code::Internal, "a message has no receiver"));

@@ -76,7 +76,7 @@ impl Driver {
         loop {
             self.port.check()?;
             let step = machine.step(input.take()).map_err(|e| self.port.blame(&e))?;
-            for outgoing in step.send {
+            for outgoing in &step.send {
                 self.runtime.block_on(self.port.send(outgoing))?;
             }
             if let Some(progress) = step.progress {

@@ -22,7 +22,7 @@ const SESSION_KEY: &str = "hefu-session";
 
 pub(super) struct Channels(pub(super) Arc<Shared>);
 
-fn session_of(request: &Request<Streaming<ExchangeRequest>>) -> Result<SessionId, Fault> {
+pub(super) fn session_of(request: &Request<Streaming<ExchangeRequest>>) -> Result<SessionId, Fault> {
     let text = request.metadata().get(SESSION_KEY).and_then(|value| value.to_str().ok());
     let cause = "the call does not name its session";
     text.and_then(SessionId::parse).ok_or_else(|| Fault::because(Code::MalformedMessage, cause).citing("CONV-1"))
@@ -30,7 +30,7 @@ fn session_of(request: &Request<Streaming<ExchangeRequest>>) -> Result<SessionId
 
 #[async_trait]
 impl ChannelService for Channels {
-    type ExchangeStream = Pin<Box<dyn Stream<Item = Result<ExchangeResponse, Status>> + Send>>;
+    type ExchangeStream = Answer;
 
     async fn exchange(
         &self,
@@ -38,22 +38,29 @@ impl ChannelService for Channels {
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         let peer = peer_of(&request)?;
         let session = session_of(&request).map_err(|fault| refusal_to_peer(&fault))?;
-        let (sink, outgoing) = mpsc::channel(QUEUED_FRAMES);
-        let sender = peer.clone();
-        let source: Source = Box::pin(request.into_inner().map(move |item| {
-            item.map(|m| Frame { header: m.header, body: m.body }).map_err(|status| call_fault(&status, &sender))
-        }));
-        let duplex = Duplex { peer: Rank::INITIATOR, source, sink };
+        let (duplex, answer) = answering(request.into_inner(), peer.clone());
         services::exchange(&self.0, &peer, session, duplex).map_err(|fault| {
             self.0.log(&format!("refused Exchange of {peer}: {fault}"));
             refusal_to_peer(&fault)
         })?;
-        let stream = ReceiverStream::new(outgoing).map(|item: Result<Frame, Fault>| {
-            item.map(|frame| ExchangeResponse { header: frame.header, body: frame.body })
-                .map_err(|fault| refusal_to_peer(&fault))
-        });
-        Ok(Response::new(Box::pin(stream)))
+        Ok(Response::new(answer))
     }
+}
+
+/// Frames that leave a server.
+pub(super) type Answer = Pin<Box<dyn Stream<Item = Result<ExchangeResponse, Status>> + Send>>;
+
+/// The server's end of a stream that rank 0 has opened.
+pub(super) fn answering(incoming: Streaming<ExchangeRequest>, peer: PartyId) -> (Duplex, Answer) {
+    let (sink, outgoing) = mpsc::channel(QUEUED_FRAMES);
+    let source: Source = Box::pin(incoming.map(move |item| {
+        item.map(|m| Frame { header: m.header, body: m.body }).map_err(|status| call_fault(&status, &peer))
+    }));
+    let answer = ReceiverStream::new(outgoing).map(|item: Result<Frame, Fault>| {
+        item.map(|frame| ExchangeResponse { header: frame.header, body: frame.body })
+            .map_err(|fault| refusal_to_peer(&fault))
+    });
+    (Duplex { peer: Rank::INITIATOR, source, sink }, Box::pin(answer))
 }
 
 /// Opens the stream of a session to one collaborator.

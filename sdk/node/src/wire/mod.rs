@@ -8,6 +8,7 @@ mod discovery;
 mod routes;
 mod session;
 mod status;
+pub(crate) mod throughput;
 
 pub(crate) use catalog::CatalogClient;
 pub(crate) use channel::exchange;
