@@ -142,7 +142,7 @@ fn fresh_seed() -> Result<String> {
 }
 
 fn read_profile(name: Option<&str>) -> Result<Option<Profile>> {
-    let unknown = |name| Error::Configuration(format!("--profile {name}: CORE or ALIGN"));
+    let unknown = |name| Error::Configuration(format!("--profile {name}: CORE, ALIGN, VLR or SCORE"));
     name.map(|name| Profile::parse(name).ok_or_else(|| unknown(name))).transpose()
 }
 

@@ -174,7 +174,8 @@ impl Dialogue<'_> {
     }
 
     async fn train(&mut self, stream: &mut Stream, offered: &Offered, rows: &Rows) -> Flow<()> {
-        let facts = self.facts(rows);
+        let mut facts = self.facts(rows);
+        facts.score_mask = score_mask(offered, EVALUATE);
         self.record.facts(|all| all.train = Some(facts.clone()));
         let lane = offered.third.as_ref().map(|third| {
             let as_third = Offered { ephemeral: third.secret, ..offered.clone() };
@@ -214,14 +215,22 @@ impl Dialogue<'_> {
         Ok(())
     }
 
-    fn facts_of_scoring(&mut self, rows: &Rows, _offered: &Offered, earlier: Option<&Run>) -> TrainFacts {
+    fn facts_of_scoring(&mut self, rows: &Rows, offered: &Offered, earlier: Option<&Run>) -> TrainFacts {
         let cells = self.cells();
         let row = |(key, matched): (&String, &bool)| if *matched { cells.get(key).cloned() } else { None };
         let target = rows.keys.iter().zip(&rows.matched).map(row).collect();
-        // The model is that of the earlier dialogue; its rows come first, so that they can be standardised alike.
         let before = earlier.and_then(|run| run.facts.train.clone()).unwrap_or_default();
-        TrainFacts { training: 0, target, rank: before.rank, ..TrainFacts::default() }
+        TrainFacts { target, rank: before.rank, score_mask: score_mask(offered, SCORE), ..TrainFacts::default() }
     }
+}
+
+/// Key of the mask under the target's parts, hex; empty where it is the only collaborator.
+fn score_mask(offered: &Offered, stage: u32) -> String {
+    let key = |third: &Third| {
+        let pair = keys::Pair::new(&offered.transcript, &third.secret, &offered.peer_ephemeral);
+        hex::encode(pair.mask_key((1, 2), stage, 0, 3))
+    };
+    offered.third.as_ref().map(key).unwrap_or_default()
 }
 
 fn vlr_name(name: &str) -> Option<u16> {

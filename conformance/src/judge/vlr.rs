@@ -254,7 +254,7 @@ pub(super) fn training(run: &Run) -> Vec<String> {
         && let Some(point) = facts.done.and_then(|e| training.block.point_of(e))
     {
         let rows = facts.target.len() - facts.training;
-        faults.extend(parts(&training.letters, 3, &training.standard.test, point, rows).err());
+        faults.extend(parts(&training.letters, (3, &facts.score_mask), &training.standard.test, point, rows).err());
     }
     faults
 }
@@ -275,11 +275,17 @@ pub(super) fn scoring(run: &Run, before: &Run) -> Vec<String> {
     let mut rows = trained.target[..trained.training].to_vec();
     rows.extend(facts.target.iter().cloned());
     let standard = standardise(&rows, trained.training, before.facts.join == "left");
-    parts(&letters(run), 4, &standard.test, point, facts.target.len()).err().into_iter().collect()
+    parts(&letters(run), (4, &facts.score_mask), &standard.test, point, facts.target.len()).err().into_iter().collect()
 }
 
-/// SCORE_PART of every row (score section 1), of the only collaborator.
-fn parts(letters: &[Letter], stage: u32, x: &[Vec<f64>], point: &Bounded, rows: usize) -> Result<(), String> {
+/// SCORE_PART of every row (score section 1), in a stage, under the mask of a key where there is one.
+fn parts(
+    letters: &[Letter],
+    (stage, mask): (u32, &str),
+    x: &[Vec<f64>],
+    point: &Bounded,
+    rows: usize,
+) -> Result<(), String> {
     let mut values: Vec<u64> = Vec::new();
     for letter in letters.iter().filter(|l| l.kind == vlr::SCORE_PART) {
         let (first, rest) = vlr::split_block(&letter.payload).ok_or("CONV-1: SCORE_PART is shorter than 4 bytes")?;
@@ -291,6 +297,10 @@ fn parts(letters: &[Letter], stage: u32, x: &[Vec<f64>], point: &Bounded, rows: 
     }
     if values.len() != rows {
         return Err(format!("SCORE-3: {} parts of {rows} rows", values.len()));
+    }
+    if let Some(key) = hex::decode(mask).ok().and_then(|m| m.try_into().ok()) {
+        // The target's rank is the higher one.
+        vlr::mask(&mut values, &key, false);
     }
     let (z, errors) = (predictor(x, &point.value, rows), predictor_error(x, point, rows));
     for (i, value) in values.iter().enumerate() {
