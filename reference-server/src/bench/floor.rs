@@ -82,7 +82,7 @@ fn failed() -> Failure {
 }
 
 /// CPU seconds of this thread or this process.
-fn cpu_time(clock: libc::clockid_t) -> f64 {
+pub(super) fn cpu_time(clock: libc::clockid_t) -> f64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a writable timespec, which the call fills; on an error it stays zero.
     unsafe { libc::clock_gettime(clock, &raw mut time) };

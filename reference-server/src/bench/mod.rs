@@ -2,6 +2,7 @@
 mod floor;
 mod frames;
 mod tables;
+mod unbalanced;
 
 use crate::cli::{KeyFormatArg, Screen};
 use crate::demo::gather::{self, OwnView};
@@ -25,7 +26,8 @@ pub enum BenchCommand {
     /// Private matching of two parties' keys: wall seconds beside hash, multiply, decode and encode on all cores.
     #[command(after_help = "Examples:
   hefu bench align --rows 30000 --overlap 1.0
-  hefu bench align --rows 1000000 --json")]
+  hefu bench align --rows 1000000 --json
+  hefu bench align --rows 100000 --against 3000000 --unbalanced")]
     Align(AlignArgs),
     /// Joint training: CPU seconds of all parties beside the ring-LWE operations of the same evaluations.
     #[command(after_help = "Examples:
@@ -49,6 +51,12 @@ pub struct AlignArgs {
     /// Share of the rows that both have.
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     overlap: f64,
+    /// Match against a set that the other party publishes once: the first job, and a second one.
+    #[arg(long)]
+    unbalanced: bool,
+    /// Rows of the other party, where they are not as many.
+    #[arg(long, value_name = "N", requires = "unbalanced", value_parser = value_parser!(u64).range(1..=MOST_ROWS))]
+    against: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +94,9 @@ struct Cost {
 async fn align(args: &AlignArgs, screen: Screen) -> Result<()> {
     if !(0.0..=1.0).contains(&args.overlap) {
         return Err(failure::usage("--overlap: a share from 0 to 1 is expected."));
+    }
+    if args.unbalanced {
+        return unbalanced::align(args.rows, args.against.unwrap_or(args.rows), args.overlap, screen).await;
     }
     let common = (args.rows as f64 * args.overlap).round().max(1.0) as u64;
     let first = args.rows - common;

@@ -4,7 +4,7 @@ use crate::disclosure::Disclosure;
 use crate::job::{Collaborator, JobKind, JobPlan, JobStatus};
 use crate::result::{Matches, Report};
 use crate::{Error, Node, Result};
-use hefu_core::{Code, Join, Missing, Output, Place, Purpose};
+use hefu_core::{Alignment, Code, Join, Missing, Output, Place, Purpose};
 use std::path::Path;
 
 /// On which terms rows are matched: purpose, rows kept, empty cells.
@@ -17,12 +17,19 @@ pub struct Terms {
     pub join: Join,
     /// What an empty feature cell means.
     pub missing: Missing,
+    /// How rows are matched.
+    pub alignment: Alignment,
 }
 
 impl Default for Terms {
-    /// Origination, rows that every agency has, empty cells refused.
+    /// Origination, rows that every agency has, empty cells refused, both sides blind all their keys.
     fn default() -> Self {
-        Terms { purpose: Purpose::Origination, join: Join::Inner, missing: Missing::Error }
+        Terms {
+            purpose: Purpose::Origination,
+            join: Join::Inner,
+            missing: Missing::Error,
+            alignment: Alignment::Ecdh,
+        }
     }
 }
 
@@ -43,6 +50,14 @@ impl Terms {
         plan.purpose = self.purpose;
         plan.join = self.join;
         plan.missing = self.missing;
+        plan.alignment = self.alignment;
+    }
+
+    /// Another way to match: `Oprf` where one's own rows are few and the collaborators' many. Each of them publishes its
+    /// evaluated keys once an epoch, which its `[[allow]]` entry must permit by `evaluations`.
+    pub fn alignment(mut self, alignment: Alignment) -> Self {
+        self.alignment = alignment;
+        self
     }
 
     /// Another meaning of an empty cell.
