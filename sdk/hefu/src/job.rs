@@ -2,7 +2,7 @@
 use crate::disclosure::Disclosure;
 use crate::error::Failure;
 use crate::{Error, Node, Result};
-use hefu_core::{Code, Join, Missing, Output, Purpose};
+use hefu_core::{Alignment, Code, Join, Missing, Output, Purpose};
 use hefu_proto::control;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -22,6 +22,9 @@ pub struct JobPlan {
     /// What the initiator receives.
     #[serde(default = "all_outputs")]
     pub outputs: Vec<Output>,
+    /// How rows are matched: `Oprf` where one's own rows are few and the collaborators' many.
+    #[serde(default = "ecdh", skip_serializing_if = "is_ecdh")]
+    pub alignment: Alignment,
     /// Which rows the job keeps.
     #[serde(default = "inner")]
     pub join: Join,
@@ -47,6 +50,12 @@ fn origination() -> Purpose {
 }
 fn all_outputs() -> Vec<Output> {
     vec![Output::Model, Output::Score]
+}
+fn ecdh() -> Alignment {
+    Alignment::Ecdh
+}
+fn is_ecdh(alignment: &Alignment) -> bool {
+    *alignment == Alignment::Ecdh
 }
 fn inner() -> Join {
     Join::Inner
@@ -105,6 +114,7 @@ impl JobPlan {
             dataset: dataset.into(),
             purpose: origination(),
             outputs: all_outputs(),
+            alignment: ecdh(),
             join: inner(),
             missing: error(),
             lambda: one(),

@@ -51,7 +51,7 @@ pub use align::{Aligned, Card, Logistic, Terms};
 pub use dataset::{Dataset, KeyFormat, Published};
 pub use disclosure::Disclosure;
 pub use error::{Error, Failure, Result};
-pub use hefu_core::{Code, Join, Missing, Output, Place, Purpose};
+pub use hefu_core::{Alignment, Code, Join, Missing, Output, Place, Purpose};
 pub use job::{Collaborator, Job, JobKind, JobPlan, JobState, JobStatus, JobWatch};
 pub use node::{Node, Party, Status};
 pub use result::{Matches, Report, Scores};
