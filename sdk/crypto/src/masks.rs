@@ -50,19 +50,25 @@ impl Masks {
     ///
     /// In place, on all cores, a part that fits the cache at a time; no mask is ever whole in memory.
     pub fn apply(&self, values: &mut [u64]) {
-        values.par_chunks_mut(TASK_WORDS).enumerate().for_each(|(task, values)| {
-            let first = (task * TASK_WORDS) as u64;
-            let mut streams: Vec<(Stream, Sign)> =
-                self.0.iter().map(|(key, sign)| (Stream::at_word(**key, first), *sign)).collect();
-            for part in values.chunks_mut(CACHE_WORDS) {
-                for (stream, sign) in &mut streams {
-                    match sign {
-                        Sign::Plus => stream.add_to(part),
-                        Sign::Minus => stream.take_from(part),
-                    }
+        if values.len() <= TASK_WORDS {
+            return self.apply_from(0, values);
+        }
+        let tasks = values.par_chunks_mut(TASK_WORDS).enumerate();
+        tasks.for_each(|(task, values)| self.apply_from((task * TASK_WORDS) as u64, values));
+    }
+
+    /// The same for the values from word `first` on.
+    fn apply_from(&self, first: u64, values: &mut [u64]) {
+        let mut streams: Vec<(Stream, Sign)> =
+            self.0.iter().map(|(key, sign)| (Stream::at_word(**key, first), *sign)).collect();
+        for part in values.chunks_mut(CACHE_WORDS) {
+            for (stream, sign) in &mut streams {
+                match sign {
+                    Sign::Plus => stream.add_to(part),
+                    Sign::Minus => stream.take_from(part),
                 }
             }
-        });
+        }
     }
 }
 
