@@ -6,8 +6,6 @@ mod port;
 mod reader;
 
 pub(crate) use hub::{Heard, Hub};
-#[allow(unused_imports)]
-pub(crate) use hub::{Heard, Hub};
 pub(crate) use port::Port;
 
 use budget::Claim;

@@ -6,10 +6,12 @@ pub mod table;
 
 use hefu_core::{Code, PartyId};
 use hefu_node::{Node, NodeConfig, RunningNode};
+use hefu_proto::control::catalog_service_client::CatalogServiceClient;
 use hefu_proto::control::dataset_service_client::DatasetServiceClient;
 use hefu_proto::control::job_service_client::JobServiceClient;
 use hefu_proto::control::model_service_client::ModelServiceClient;
 use hefu_proto::control::node_service_client::NodeServiceClient;
+use hefu_proto::control::pool_service_client::PoolServiceClient;
 use hefu_proto::control::{self as proto};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,8 +33,10 @@ pub struct Party {
 pub struct Control {
     pub nodes: NodeServiceClient<Channel>,
     pub datasets: DatasetServiceClient<Channel>,
+    pub catalog: CatalogServiceClient<Channel>,
     pub jobs: JobServiceClient<Channel>,
     pub models: ModelServiceClient<Channel>,
+    pub pool: PoolServiceClient<Channel>,
 }
 
 pub fn party_id(alias: &str) -> PartyId {
@@ -97,6 +101,10 @@ impl Party {
         self.folder.path().join("state")
     }
 
+    pub fn pool(&self) -> PoolServiceClient<Channel> {
+        self.control.pool.clone()
+    }
+
     /// Trusts another party under its alias.
     pub async fn trust(&mut self, other: &Party) {
         self.control.trust(other.node.descriptor(), &other.alias).await;
@@ -149,8 +157,10 @@ impl Control {
         Control {
             nodes: NodeServiceClient::new(channel.clone()),
             datasets: DatasetServiceClient::new(channel.clone()),
+            catalog: CatalogServiceClient::new(channel.clone()),
             jobs: JobServiceClient::new(channel.clone()),
-            models: ModelServiceClient::new(channel),
+            models: ModelServiceClient::new(channel.clone()),
+            pool: PoolServiceClient::new(channel),
         }
     }
 
@@ -180,6 +190,35 @@ impl Control {
         self.datasets.publish_dataset(request).await.map(|r| r.into_inner().dataset.unwrap())
     }
 
+    /// Writes a file and publishes it as a request says, whose path it is.
+    pub async fn publish_as(
+        &mut self,
+        path: &Path,
+        text: &str,
+        request: proto::PublishDatasetRequest,
+    ) -> Result<proto::Dataset, tonic::Status> {
+        std::fs::write(path, text).unwrap();
+        let request = proto::PublishDatasetRequest { path: path.to_str().unwrap().into(), ..request };
+        self.datasets.publish_dataset(request).await.map(|r| r.into_inner().dataset.unwrap())
+    }
+
+    /// What waits for a steward, or was decided: dataset, state, job.
+    pub async fn approvals(&mut self) -> Vec<(String, String, String)> {
+        let answer = self.datasets.list_approvals(proto::ListApprovalsRequest {}).await.unwrap().into_inner();
+        answer.approvals.into_iter().map(|a| (a.dataset, a.state, a.job)).collect()
+    }
+
+    pub async fn approve(&mut self, dataset: &str, party: &str) {
+        let request = proto::ApproveUseRequest { dataset: dataset.into(), party: party.into() };
+        self.datasets.approve_use(request).await.unwrap();
+    }
+
+    /// Refuses or revokes; answers the jobs that end by it.
+    pub async fn revoke(&mut self, dataset: &str, party: &str) -> Vec<String> {
+        let request = proto::RevokeUseRequest { dataset: dataset.into(), party: party.into() };
+        self.datasets.revoke_use(request).await.unwrap().into_inner().jobs
+    }
+
     pub async fn submit(&mut self, job: serde_json::Value) -> Result<String, tonic::Status> {
         let request = proto::SubmitJobRequest { job_json: job.to_string() };
         self.jobs.submit_job(request).await.map(|r| r.into_inner().job)
@@ -206,10 +245,23 @@ impl Control {
 
     /// Waits until this party knows a job and it has ended.
     pub async fn wait_as_collaborator(&mut self, job: &str) -> proto::Job {
+        self.known(job).await;
+        self.wait(job).await
+    }
+
+    /// Waits until this party knows a job and it has a state.
+    pub async fn wait_for(&mut self, job: &str, state: &str) -> proto::Job {
+        self.known(job).await;
+        let reached = self.wait_until(job, |job| job.state == state).await;
+        assert_eq!(reached.state, state, "{:?}", reached.error);
+        reached
+    }
+
+    async fn known(&mut self, job: &str) {
         loop {
             let request = proto::GetJobRequest { job: job.into() };
             if self.jobs.get_job(request).await.is_ok() {
-                return self.wait(job).await;
+                return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
