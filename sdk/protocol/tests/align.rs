@@ -3,10 +3,11 @@
 mod sim;
 
 use hefu_core::{Code, Join, Rank, Split};
+use hefu_crypto::Stream;
 use hefu_protocol::align::{ABSENT, AlignPlan, AlignedCollaborator, AlignedInitiator, Collaborator, Initiator};
 use hefu_protocol::{Error, Kind, Outgoing};
 use sim::Outcome;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const PLAN: AlignPlan = AlignPlan { join: Join::Inner, split: Split::Hash, max_rows: 100_000, min_rows: 0 };
 
@@ -59,17 +60,75 @@ fn check(plan: AlignPlan, bank: &[String], others: &[Vec<String>], order: u64) {
     assert_eq!(rows, wanted);
 }
 
-#[test]
-fn two_parties_at_many_sizes() {
-    for (n, m, shift) in [(1, 1, 0), (2, 1, 0), (1, 300, 7), (300, 1, 0), (257, 512, 100), (1000, 999, 500)] {
-        check(PLAN, &keys(shift..shift + n), &[keys(0..m)], n as u64);
+/// Keys of no order, some of them common: `n` of the bank, `m` of the agency.
+fn overlapping(n: usize, m: usize, common: usize, dice: &mut Stream) -> (Vec<String>, Vec<String>) {
+    let common = common.min(n).min(m);
+    let names = dice.permutation((n + m - common) as u32);
+    let name = |number: &u32| format!("9144{number:014}");
+    let mut agency: Vec<String> = names[n - common..].iter().map(name).collect();
+    agency.reverse();
+    (names[..n].iter().map(name).collect(), agency)
+}
+
+/// Matches two sets under both joins and compares with the intersection of plain sets.
+fn compare(n: usize, m: usize, common: usize, dice: &mut Stream) {
+    let (bank, agency) = overlapping(n, m, common, dice);
+    let others: HashSet<&String> = agency.iter().collect();
+    let wanted: HashSet<&String> = bank.iter().filter(|key| others.contains(key)).collect();
+    assert_eq!(wanted.len(), common.min(n).min(m));
+    for join in [Join::Inner, Join::Left] {
+        let plan = AlignPlan { join, max_rows: 5_000_000, ..PLAN };
+        match honest(plan, &bank, std::slice::from_ref(&agency), dice.u64()) {
+            Ok((initiator, collaborators)) => {
+                let key = |row: &u32| &bank[*row as usize];
+                let matched = initiator.matched[0].iter().zip(&bank).filter(|(m, _)| **m).map(|(_, key)| key);
+                assert_eq!(matched.collect::<HashSet<_>>(), wanted, "{n} {m} {common}");
+                let rows: HashSet<&String> = initiator.rows.iter().map(key).collect();
+                assert_eq!(rows.len(), initiator.rows.len(), "{n} {m} {common}: a row twice");
+                assert_eq!(rows, if join == Join::Inner { wanted.clone() } else { bank.iter().collect() });
+                for (own, theirs) in initiator.rows.iter().zip(&collaborators[0].rows) {
+                    let theirs = agency.get(*theirs as usize);
+                    assert_eq!(theirs, wanted.contains(key(own)).then(|| key(own)), "{n} {m} {common}");
+                }
+                assert_eq!((initiator.rows.len(), initiator.sizes[0]), (collaborators[0].rows.len(), m as u64));
+            }
+            Err((rank, error)) => {
+                assert_eq!((rank, error.code()), (Rank(0), Code::EmptyIntersection));
+                assert!(wanted.is_empty(), "{n} {m} {common}: nothing found");
+            }
+        }
     }
 }
 
+/// Thirty pairs of sizes: edges of a batch, nothing, one, and odd ones by a seed.
 #[test]
-fn batch_edges() {
-    for n in [16_383, 16_384, 16_385] {
-        check(PLAN, &keys(0..n), &[keys(n - 5..2 * n - 5)], 3);
+fn sizes_against_plain_intersection() {
+    let mut dice = sim::seed(77).stream("sizes", &[]);
+    let edges = [(0, 0), (0, 1), (1, 0), (1, 1), (16_383, 41), (57, 16_384), (16_385, 16_384)];
+    for case in 0..30 {
+        let (n, m) = edges.get(case).copied().unwrap_or_else(|| (dice.below(700) as usize, dice.below(700) as usize));
+        let common = if case < edges.len() { n.min(m) } else { dice.below(n.min(m) as u64 + 1) as usize };
+        println!("{n} and {m} keys, {common} in common");
+        compare(n, m, common, &mut dice);
+    }
+}
+
+/// The same up to a million, spread over the powers of ten.
+#[test]
+#[ignore = "a minute of both processors: cargo test --release -p hefu-protocol --test align -- --ignored --nocapture"]
+fn large_sizes_against_plain_intersection() {
+    let mut dice = sim::seed(78).stream("sizes", &[]);
+    for case in 0..30 {
+        let mut size = || match case {
+            0 => 1_000_000,
+            1 => 999_999,
+            2 => 65_536 + 1,
+            _ => dice.below(10u64.pow(2 + case as u32 % 5)) as usize,
+        };
+        let (n, m) = (size(), size());
+        let common = dice.below(n.min(m) as u64 + 1) as usize;
+        println!("{n} and {m} keys, {common} in common");
+        compare(n, m, common, &mut dice);
     }
 }
 

@@ -1,15 +1,16 @@
 //! The initiator's side of alignment, with all collaborators at once.
 use super::secrets::Secrets;
+use super::tags::{SortedTags, Tags};
 use super::wire::{
-    ABSENT, BATCH_ELEMENTS, Batches, Elements, Seen, batch_message, check_place, domain_tag, read_size, size_message,
-    tag, tag_bytes,
+    ABSENT, BATCH_ELEMENTS, Batches, Elements, batch_message, check_place, domain_tag, read_size, size_message, tag,
+    tag_bytes,
 };
 use super::{AlignPlan, rows};
 use crate::session::Keys;
 use crate::{Error, Kind, Machine, Message, Step};
+use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Code, Progress, Rank, Stage};
 use hefu_crypto::{Blinder, ELEMENT_BYTES, Seed};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What the initiator ends with.
@@ -51,11 +52,12 @@ struct Exchange {
     tag_bytes: usize,
     blinded: Elements,
     tags: Batches,
-    seen_tags: Seen,
     /// Tags of own keys, in sent order, as they came back.
-    own_tags: Vec<[u8; 32]>,
-    /// Tags of the collaborator's elements → position.
-    peer_tags: HashMap<[u8; 32], u32>,
+    own_tags: Tags,
+    /// The same, when they are whole.
+    sorted_own: SortedTags,
+    /// Tags of the collaborator's elements, in their order.
+    peer_tags: Tags,
 }
 
 impl Initiator {
@@ -132,11 +134,9 @@ impl Initiator {
                 *exchange = Some(Exchange::new(from, own, read_size(&message.payload, from, max_rows)?));
             }
             (Kind::AlignBlinded, Some(exchange)) => {
-                let first = exchange.blinded.batches().received() as u32;
                 let products = exchange.blinded.take(&message.payload, &peer.blinder)?;
-                for (position, product) in (first..).zip(&products) {
-                    let tag = truncated(tag(&self.keys, from, product), exchange.tag_bytes);
-                    exchange.peer_tags.insert(tag, position);
+                for product in &products {
+                    exchange.peer_tags.push(&tag(&self.keys, from, product)[..exchange.tag_bytes]);
                 }
             }
             (Kind::AlignTags, Some(exchange)) => exchange.take_tags(from, &message.payload, peer.sent)?,
@@ -149,16 +149,15 @@ impl Initiator {
         Ok(self.next().at(progress))
     }
 
-    fn finish(self) -> Result<Step<Self>, Error> {
+    fn finish(mut self) -> Result<Step<Self>, Error> {
         let count = self.own_keys.len();
         // By collaborator and own key: position in the collaborator's sequence.
         let mut positions = vec![vec![ABSENT; count]; self.peers.len()];
-        for (positions, peer) in positions.iter_mut().zip(&self.peers) {
-            let Some(exchange) = &peer.exchange else { continue };
-            for (key, tag) in peer.order.iter().zip(&exchange.own_tags) {
-                if let Some(position) = exchange.peer_tags.get(tag) {
-                    positions[*key as usize] = *position;
-                }
+        for (positions, peer) in positions.iter_mut().zip(&mut self.peers) {
+            let Some(exchange) = &mut peer.exchange else { continue };
+            let theirs = std::mem::take(&mut exchange.peer_tags).sorted();
+            for (sent, position) in std::mem::take(&mut exchange.sorted_own).common(&theirs) {
+                positions[peer.order[sent as usize] as usize] = position;
             }
         }
         let job = rows::form(&self.plan, &self.own_keys, self.secrets.row_order(count as u32), &positions)?;
@@ -171,13 +170,6 @@ impl Initiator {
     }
 }
 
-fn truncated(tag: [u8; 32], width: usize) -> [u8; 32] {
-    let mut out = [0; 32];
-    let width = width.min(32);
-    out[..width].copy_from_slice(&tag[..width]);
-    out
-}
-
 impl Exchange {
     fn new(from: Rank, n: u64, m: u64) -> Self {
         let tag_bytes = tag_bytes(n, m);
@@ -185,9 +177,9 @@ impl Exchange {
             tag_bytes,
             blinded: Elements::new(from, m),
             tags: Batches::new(from, tag_bytes, n),
-            seen_tags: Seen::default(),
-            own_tags: Vec::new(),
-            peer_tags: HashMap::new(),
+            own_tags: Tags::default(),
+            sorted_own: SortedTags::default(),
+            peer_tags: Tags::default(),
         }
     }
 
@@ -196,11 +188,12 @@ impl Exchange {
         if self.tags.received() > sent as u64 {
             return Err(Error::peer(from, Code::MalformedMessage, "ALIGN-4", "tags of elements that were not sent"));
         }
-        self.seen_tags.admit(tags, self.tag_bytes, from, "ALIGN-7")?;
-        for tag in tags.chunks_exact(self.tag_bytes) {
-            let mut full = [0; 32];
-            full[..tag.len()].copy_from_slice(tag);
-            self.own_tags.push(full);
+        tags.chunks_exact(self.tag_bytes).for_each(|tag| self.own_tags.push(tag));
+        if self.tags.is_complete() {
+            self.sorted_own = std::mem::take(&mut self.own_tags).sorted();
+            if !self.sorted_own.is_distinct() && !is_on(Switch::AcceptsRepeatedElement) {
+                return Err(Error::peer(from, Code::DuplicateElement, "ALIGN-7", "a tag came twice"));
+            }
         }
         Ok(())
     }

@@ -3,6 +3,8 @@ mod collaborator;
 mod initiator;
 pub(crate) mod rows;
 mod secrets;
+mod seen;
+mod tags;
 pub(crate) mod wire;
 
 pub use collaborator::{AlignedCollaborator, Collaborator};

@@ -1,11 +1,10 @@
 //! Payloads of alignment, and what follows from sizes alone.
+pub(crate) use super::seen::Seen;
 use crate::error::Blame;
 use crate::session::Keys;
 use crate::{Error, Kind, Message, Outgoing};
-use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Code, Rank, Reader, Stage, Writer};
 use hefu_crypto::{Blinder, ELEMENT_BYTES, Suite, sha256};
-use std::collections::HashSet;
 
 /// Elements of a batch; each batch but the last has exactly so many.
 pub const BATCH_ELEMENTS: usize = 16_384;
@@ -131,30 +130,5 @@ impl Elements {
         let elements = self.batches.read(payload)?;
         self.seen.admit(elements, ELEMENT_BYTES, from, "ALIGN-3")?;
         blinder.blind(elements).blame(from)
-    }
-}
-
-/// Refuses an element or tag that came before (ALIGN-3, ALIGN-7).
-#[derive(Debug, Default)]
-pub(crate) struct Seen(HashSet<[u8; 16]>);
-
-impl Seen {
-    /// Items are uniformly distributed over their encodings, so their first 16 bytes tell them apart.
-    pub(crate) fn admit(
-        &mut self,
-        items: &[u8],
-        width: usize,
-        from: Rank,
-        requirement: &'static str,
-    ) -> Result<(), Error> {
-        for item in items.chunks_exact(width) {
-            let mut head = [0; 16];
-            let take = width.min(16);
-            head[..take].copy_from_slice(&item[..take]);
-            if !self.0.insert(head) && !is_on(Switch::AcceptsRepeatedElement) {
-                return Err(Error::peer(from, Code::DuplicateElement, requirement, "an element came twice"));
-            }
-        }
-        Ok(())
     }
 }
