@@ -7,7 +7,7 @@ macro_rules! switches {
     ($($(#[$doc:meta])* $variant:ident = $id:literal, $clause:literal;)+) => {
         /// One fault.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[repr(u32)]
+        #[repr(u64)]
         pub enum Switch { $($(#[$doc])* $variant),+ }
 
         impl Switch {
@@ -28,6 +28,10 @@ macro_rules! switches {
 }
 
 switches! {
+    /// The first of two party names in a certificate counts.
+    AcceptsTwoNames = "accepts-two-names", "TLS-4";
+    /// Certificates are verified as of a day long past.
+    AcceptsExpired = "accepts-expired", "TLS-5";
     /// A session id that was seen before is accepted.
     ForgetsSessions = "forgets-sessions", "SESS-9";
     /// A critical extension that is not known is ignored.
@@ -40,6 +44,8 @@ switches! {
     AcceptsBadTranscriptSignature = "accepts-bad-transcript-signature", "SESS-15";
     /// A list of confirms without the own one is accepted.
     IgnoresOwnConfirm = "ignores-own-confirm", "SESS-16";
+    /// The model of a training that was aborted after its last stage is kept.
+    KeepsAbortedModel = "keeps-aborted-model", "SESS-18";
     /// Reserved bytes of a frame header may hold anything.
     IgnoresReservedBytes = "ignores-reserved-bytes", "FRAME-1";
     /// A message may be of any size.
@@ -56,15 +62,61 @@ switches! {
     StaticScalar = "static-scalar", "ALIGN-5";
     /// The same position may come twice.
     AcceptsRepeatedPosition = "accepts-repeated-position", "ALIGN-8";
+    /// The digest of an envelope is not compared.
+    IgnoresEnvelopeDigest = "ignores-envelope-digest", "ENV-1";
+    /// Names of tensors are not compared.
+    IgnoresTensorNames = "ignores-tensor-names", "ENV-3";
+    /// The round inside an envelope is not compared.
+    IgnoresEnvelopeRound = "ignores-envelope-round", "ENV-4";
+    /// Set G has the same secret and error in every round.
+    StaticResidualKey = "static-residual-key", "RLWE-1";
+    /// Values of public keys and blocks may reach their prime and more.
+    AcceptsLargeResidues = "accepts-large-residues", "RLWE-2";
+    /// Sums are answered without a mask.
+    OmitsMask = "omits-mask", "RLWE-3";
+    /// Slots are answered without a flood.
+    OmitsFlood = "omits-flood", "RLWE-3";
+    /// One key opens any number of sums.
+    OpensAnyNumber = "opens-any-number", "RLWE-5";
+    /// Seeds are not remembered.
+    ForgetsSeeds = "forgets-seeds", "RLWE-6";
+    /// Rows are not counted against columns and evaluations.
+    SkipsRowCount = "skips-row-count", "VLR-2";
+    /// Columns with rare values are taken.
+    SkipsRareValues = "skips-rare-values", "VLR-3";
+    /// Any number of columns will do.
+    SkipsColumnCount = "skips-column-count", "VLR-4";
+    /// Every round draws what round 0 drew.
+    RepeatsRoundZero = "repeats-round-zero", "VLR-5";
+    /// High bits of opened sums are cut off.
+    CutsOpenedSums = "cuts-opened-sums", "VLR-8";
+    /// Evaluations are not counted.
+    NoRoundLimit = "no-round-limit", "VLR-10";
+    /// Scalars may be of any size.
+    NoScalarLimit = "no-scalar-limit", "VLR-11";
+    /// A step is filled up, or cut, to one coefficient an evaluation.
+    FillsStep = "fills-step", "VLR-12";
+    /// The numbers of TRAIN_PLAN are not compared.
+    IgnoresPlanNumbers = "ignores-plan-numbers", "VLR-16";
+    /// The round of a frame is not compared.
+    IgnoresFrameRound = "ignores-frame-round", "VLR-17";
+    /// An unknown sine set is taken for the first one.
+    TakesAnySineSet = "takes-any-sine-set", "VLR-18";
+    /// The index of a block is not compared.
+    IgnoresBlockIndex = "ignores-block-index", "VLR-19";
+    /// The last evaluation stands for one that there was not.
+    EndsWithLast = "ends-with-last", "VLR-20";
+    /// A wrapped share is not noticed.
+    NeverFlags = "never-flags", "VLR-21";
 }
 
 #[cfg(feature = "faulty")]
-static ON: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+static ON: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 /// Whether a fault is switched on.
 #[cfg(feature = "faulty")]
 pub fn is_on(switch: Switch) -> bool {
-    ON.load(std::sync::atomic::Ordering::Relaxed) & (1 << switch as u32) != 0
+    ON.load(std::sync::atomic::Ordering::Relaxed) & (1 << switch as u64) != 0
 }
 
 /// Whether a fault is switched on: never, in this build.
@@ -79,7 +131,7 @@ pub const fn is_on(_: Switch) -> bool {
 pub fn switch_on(id: &str) -> bool {
     let found = Switch::ALL.iter().find(|switch| switch.id() == id);
     if let Some(switch) = found {
-        ON.fetch_or(1 << *switch as u32, std::sync::atomic::Ordering::Relaxed);
+        ON.fetch_or(1 << *switch as u64, std::sync::atomic::Ordering::Relaxed);
     }
     found.is_some()
 }
@@ -100,6 +152,6 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), Switch::ALL.len());
-        assert!(Switch::ALL.len() <= 32);
+        assert!(Switch::ALL.len() <= 64);
     }
 }

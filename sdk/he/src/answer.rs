@@ -4,6 +4,7 @@ use crate::parameters::{KEPT, POLYNOMIAL_BYTES};
 use crate::sample::{Draw, error_offset, errors, thirds, uniform};
 use crate::slots::{Accumulator, Slots, WIDTH};
 use crate::{Error, N, PublicKey, Scratch};
+use hefu_core::fault::{Switch, is_on};
 use hefu_crypto::Stream;
 use std::fmt;
 
@@ -80,6 +81,10 @@ impl Slots {
         // the mask's lifted words are in x and h; the flood's second words go where the ternary values were
         let second = ternary;
         streams.flood.fill_u64(second);
+        if is_on(Switch::OmitsFlood) {
+            low.fill(0);
+            second.fill(0);
+        }
         for (i, c0) in c0.chunks_exact_mut(N).enumerate() {
             let p = self.ring.transforms[i].prime.p;
             kernels.project_add(x, if self.plain.len() > 1 { h } else { x }, &self.ring.message[i], c0);

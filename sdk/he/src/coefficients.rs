@@ -7,6 +7,7 @@ use crate::ntt::{LANES, position};
 use crate::sample::{Draw, error_offset, errors, thirds};
 use crate::words::Words;
 use crate::{Backend, Column, Error, N, PublicKey, SEED_BYTES, Scratch, SecretKey, Set};
+use hefu_core::fault::{Switch, is_on};
 use hefu_crypto::Stream;
 use std::fmt;
 
@@ -295,7 +296,7 @@ impl Coefficients {
         }
         sum.sums.fill(0);
         (sum.c0, sum.products) = ([0; 3], 0);
-        let mask = streams.mask.u64();
+        let mask = if is_on(Switch::OmitsMask) { 0 } else { streams.mask.u64() };
         self.hide(mask, streams, &mut c0);
         self.ring.switch(&mut c0);
         self.ring.switch(c1);

@@ -1,6 +1,7 @@
 //! The parameter envelope (spec/envelope.md).
 use crate::Error;
 use crate::error::Blame;
+use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Code, Rank, Reader, Writer};
 use hefu_crypto::sha256;
 
@@ -165,11 +166,11 @@ pub fn decode(bytes: &[u8], round: u32, rank: Rank, expected: &[Form<'_>]) -> Re
     }
     let cut = bytes.len().checked_sub(DIGEST_BYTES).filter(|cut| *cut >= MAGIC.len()).ok_or(Error::malformed(rank))?;
     let (body, digest) = bytes.split_at(cut);
-    if sha256(&[body]) != digest {
+    if sha256(&[body]) != digest && !is_on(Switch::IgnoresEnvelopeDigest) {
         return Err(Error::peer(rank, Code::BadDigest, "ENV-1", "an envelope's digest does not match"));
     }
     let mut reader = Reader::new(&body[MAGIC.len()..]);
-    if reader.u32().blame(rank)? != round {
+    if reader.u32().blame(rank)? != round && !is_on(Switch::IgnoresEnvelopeRound) {
         return Err(Error::peer(rank, Code::StaleRound, "ENV-4", "an envelope belongs to another round"));
     }
     let shape = Error::peer(rank, Code::ShapeMismatch, "ENV-3", "an envelope has other names or shapes");
@@ -184,7 +185,8 @@ pub fn decode(bytes: &[u8], round: u32, rank: Rank, expected: &[Form<'_>]) -> Re
         // What is not expected is refused before anything is allocated for it.
         let wanted = expected
             .get(index)
-            .filter(|form| form.name.as_bytes() == name && form.codec == codec && form.shape == dimensions);
+            .filter(|form| form.name.as_bytes() == name || is_on(Switch::IgnoresTensorNames))
+            .filter(|form| form.codec == codec && form.shape == dimensions);
         tensors.push(read_elements(&mut reader, rank, wanted.ok_or(shape.clone())?)?);
     }
     reader.end().blame(rank)?;
@@ -248,8 +250,14 @@ mod tests {
     ];
 
     fn sample() -> Vec<Elements> {
-        vec![Elements::F64(vec![0.5, -1.0]), Elements::Fixed(vec![u64::MAX]), Elements::U32(vec![]), Elements::Ring(vec![7]),
-            Elements::Ring(vec![1, 2, 3, 4]), Elements::Ring(vec![5])]
+        vec![
+            Elements::F64(vec![0.5, -1.0]),
+            Elements::Fixed(vec![u64::MAX]),
+            Elements::U32(vec![]),
+            Elements::Ring(vec![7]),
+            Elements::Ring(vec![1, 2, 3, 4]),
+            Elements::Ring(vec![5]),
+        ]
     }
 
     fn sealed(body: &[u8]) -> Vec<u8> {

@@ -13,6 +13,7 @@ use crate::driver::{Driver, seconds};
 use crate::node::Shared;
 use crate::session::{CloseRequest, Held, SessionEvents};
 use crate::store::{self, DatasetRecord};
+use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Alignment, Code, Fault, ModelId, PartyId, Rank, Stage};
 use hefu_crypto::Seed;
 use hefu_data::Table;
@@ -173,6 +174,8 @@ impl Collaboration {
         };
         let (stage, result) = (driver.stage(), self.result(&driver, started));
         let mut port = driver.into_port();
+        let part = outcome.as_ref().ok().filter(|_| is_on(Switch::KeepsAbortedModel));
+        let kept = part.and_then(|finished| finished.part.clone());
         let closing = match outcome {
             Ok(finished) => self.closing(&mut events, &mut port).await.map(|answer| (finished, answer)),
             Err(fault) => Err(fault),
@@ -184,6 +187,10 @@ impl Collaboration {
         match closing {
             Ok((finished, answer)) => (self.finalise(finished, result).await, Some(answer)),
             Err(fault) => {
+                if let Some(part) = kept {
+                    let models = self.shared.models();
+                    let _ = store::call(&self.shared.store, move |store| part.save(&models, store)).await;
+                }
                 // What the initiator said itself it need not hear again.
                 if self.held.stopper.fault().is_none() || fault.party.as_ref() == Some(self.shared.party()) {
                     port.report(&fault, stage).await;
@@ -309,7 +316,7 @@ impl Collaboration {
     fn train(&self, driver: &mut Driver, seed: &Seed) -> Result<Finished, Fault> {
         let own = self.shared.party();
         let waivers = Waivers::of(Some(&self.held.entry));
-        if !waivers.few_columns {
+        if !waivers.few_columns && !is_on(Switch::SkipsColumnCount) {
             rules::check_columns(self.held.dataset.columns.len())
                 .map_err(|e| data_fault(&e, &self.held.dataset.name, own).citing("VLR-4"))?;
         }

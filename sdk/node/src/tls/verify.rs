@@ -2,6 +2,7 @@
 use crate::identity::root_of;
 use crate::trust::Trust;
 use hefu_core::PartyId;
+use hefu_core::fault::{Switch, is_on};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -56,7 +57,7 @@ pub(crate) fn party_of(certificate: &CertificateDer<'_>) -> Result<PartyId, NotT
         _ => None,
     });
     match (parties.next(), parties.next()) {
-        (Some(party), None) => PartyId::parse(party).map_err(|_| NotTrusted::NoParty),
+        (Some(party), second) if second.is_none() || is_on(Switch::AcceptsTwoNames) => PartyId::parse(party).map_err(|_| NotTrusted::NoParty),
         _ => Err(NotTrusted::NoParty),
     }
 }
@@ -81,6 +82,8 @@ impl PartyVerifier {
         now: UnixTime,
         usage: KeyUsage,
     ) -> Result<(), rustls::Error> {
+        let past = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_591_000_000));
+        let now = if is_on(Switch::AcceptsExpired) { past } else { now };
         let party = party_of(leaf)?;
         if self.expected.as_ref().is_some_and(|expected| *expected != party) {
             return Err(NotTrusted::OtherParty.into());
