@@ -267,7 +267,11 @@ pub fn scalar_count(e: usize) -> usize {
 
 /// Refuses scalars that leave their fixed-point range (VLR-11).
 fn check_scalars(scalars: &[f64]) -> Result<(), Error> {
-    if scalars.iter().all(|s| s.abs() < SCALAR_LIMIT) || is_on(Switch::NoScalarLimit) { Ok(()) } else { Err(Error::ScalarTooLarge) }
+    if scalars.iter().all(|s| s.abs() < SCALAR_LIMIT) || is_on(Switch::NoScalarLimit) {
+        Ok(())
+    } else {
+        Err(Error::ScalarTooLarge)
+    }
 }
 
 /// ⌊2^64·z/P⌋ modulo 2^64.
