@@ -89,6 +89,8 @@ struct Cost {
     cpu_seconds: f64,
     bytes: u64,
     peak_rss_mib: Map<String, Value>,
+    /// The kernels of the stage.
+    backend: &'static str,
 }
 
 async fn align(args: &AlignArgs, screen: Screen) -> Result<()> {
@@ -114,6 +116,7 @@ async fn align(args: &AlignArgs, screen: Screen) -> Result<()> {
     let floor = floor::align(&keys(&tables[0]), &keys(&tables[1]))?;
     let extra = json!({
         "rows_aligned": matches.rows_aligned, "seconds": matches.seconds, "floor_cpu_seconds": floor.cpu_seconds,
+        "cpu_ratio": cost.cpu_seconds / floor.cpu_seconds,
     });
     print(screen, "s wall", matches.seconds.align, floor.seconds, cost, extra);
     Ok(())
@@ -179,7 +182,8 @@ impl Bench {
     }
 
     async fn cost(&self, job: &str, stage: &str) -> Result<Cost> {
-        let mut cost = Cost { cpu_seconds: 0.0, bytes: 0, peak_rss_mib: Map::new() };
+        let backend = if stage == "align" { hefu_crypto::Backend::detect().name() } else { Backend::detect().name() };
+        let mut cost = Cost { cpu_seconds: 0.0, bytes: 0, peak_rss_mib: Map::new(), backend };
         for party in &self.parties {
             let view: OwnView = party.node.job(job).result().await?;
             for spent in view.stages.iter().filter(|s| s.stage == stage) {
@@ -209,7 +213,7 @@ fn input(folder: &Path, rank: usize, table: &Table) -> Result<PartyInput> {
 
 fn print(screen: Screen, unit: &str, achieved: f64, floor: f64, cost: Cost, extra: Value) {
     let ratio = if floor > 0.0 { achieved / floor } else { f64::NAN };
-    let backend = Backend::detect().name();
+    let backend = cost.backend;
     let mut object = json!({
         "achieved": achieved, "floor": floor, "ratio": ratio, "unit": unit, "better": "lower",
         "cpu_seconds": cost.cpu_seconds, "bytes": cost.bytes, "peak_rss_mib": cost.peak_rss_mib, "backend": backend,
