@@ -24,12 +24,7 @@ pub struct Terms {
 impl Default for Terms {
     /// Origination, rows that every agency has, empty cells refused, both sides blind all their keys.
     fn default() -> Self {
-        Terms {
-            purpose: Purpose::Origination,
-            join: Join::Inner,
-            missing: Missing::Error,
-            alignment: Alignment::Ecdh,
-        }
+        Terms { purpose: Purpose::Origination, join: Join::Inner, missing: Missing::Error, alignment: Alignment::Ecdh }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rows to publish at one's own node.
 use crate::{Error, Result};
-use hefu_core::{Code, Missing, Place};
+use hefu_core::{Code, Missing, Place, Purpose};
 use std::path::{Path, PathBuf};
 
 /// How keys are read (spec/align.md, section 1).
@@ -24,15 +24,32 @@ impl KeyFormat {
     }
 }
 
-/// A CSV file and what its columns mean. The node reads it; rows leave neither the node nor its machine.
+/// A file of rows and what its columns mean. The node reads it; rows leave neither the node nor its machine.
+///
+/// ```no_run
+/// # async fn f(tax: hefu::Node) -> hefu::Result<()> {
+/// use hefu::{Dataset, Purpose};
+/// let schema = std::fs::read_to_string("tax-features.schema.json").unwrap_or_default();
+/// let features = Dataset::ndjson("tax-features.ndjson")?.name("tax-2026").schema(schema);
+/// let features = features.steward("Data office, ext. 4711").purpose(Purpose::Origination).period("202501-202512");
+/// let published = tax.publish(features).await?;
+/// println!("{} rows, schema {}", published.rows, published.schema);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Dataset {
     path: PathBuf,
     name: String,
-    key: String,
+    key: Option<String>,
     label: String,
-    key_format: KeyFormat,
+    key_format: Option<KeyFormat>,
     missing: Missing,
+    is_ndjson: bool,
+    schema: String,
+    steward: String,
+    purposes: Vec<Purpose>,
+    period: String,
+    sensitivity: u8,
 }
 
 impl Dataset {
@@ -42,7 +59,18 @@ impl Dataset {
     /// # Errors
     /// `Misuse` with `BAD_FILE` where the file cannot be opened.
     pub fn csv(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::file(path.as_ref(), false)
+    }
+
+    /// A file of one JSON object a line, named like a CSV file; it needs a [`Dataset::schema`].
+    ///
+    /// # Errors
+    /// `Misuse` with `BAD_FILE` where the file cannot be opened.
+    pub fn ndjson(path: impl AsRef<Path>) -> Result<Self> {
+        Self::file(path.as_ref(), true)
+    }
+
+    fn file(path: &Path, is_ndjson: bool) -> Result<Self> {
         let place = || Place { dataset: Some(path.display().to_string()), ..Place::default() };
         let absolute = std::fs::canonicalize(path)
             .and_then(|absolute| std::fs::File::open(&absolute).map(|_| absolute))
@@ -51,16 +79,53 @@ impl Dataset {
         Ok(Dataset {
             path: absolute,
             name,
-            key: "key".to_owned(),
+            key: None,
             label: String::new(),
-            key_format: KeyFormat::Text,
+            key_format: None,
             missing: Missing::Error,
+            is_ndjson,
+            schema: String::new(),
+            steward: String::new(),
+            purposes: Vec::new(),
+            period: String::new(),
+            sensitivity: 0,
         })
     }
 
-    /// Names the key column; `key` unless given.
+    /// A JSON Schema (2020-12) of one row. Every row is checked against it; its digest is what jobs cite. Without one, a
+    /// schema is inferred: every column but key and label a number.
+    pub fn schema(mut self, text: impl Into<String>) -> Self {
+        self.schema = text.into();
+        self
+    }
+
+    /// Who answers for the dataset, for people.
+    pub fn steward(mut self, name: impl Into<String>) -> Self {
+        self.steward = name.into();
+        self
+    }
+
+    /// A purpose that the dataset serves; once for each. Where none is given, the allow entries decide alone.
+    pub fn purpose(mut self, purpose: Purpose) -> Self {
+        self.purposes.push(purpose);
+        self
+    }
+
+    /// Months that the rows cover: `YYYYMM` or `YYYYMM-YYYYMM`.
+    pub fn period(mut self, months: impl Into<String>) -> Self {
+        self.period = months.into();
+        self
+    }
+
+    /// Sensitivity, 1 to 5; the highest level of the schema's columns unless given.
+    pub fn sensitivity(mut self, level: u8) -> Self {
+        self.sensitivity = level;
+        self
+    }
+
+    /// Names the key column; the schema's, or `key`, unless given.
     pub fn key(mut self, column: impl Into<String>) -> Self {
-        self.key = column.into();
+        self.key = Some(column.into());
         self
     }
 
@@ -76,9 +141,9 @@ impl Dataset {
         self
     }
 
-    /// How keys are read; as text unless given.
+    /// How keys are read; as the schema says, or as text, unless given.
     pub fn key_format(mut self, format: KeyFormat) -> Self {
-        self.key_format = format;
+        self.key_format = Some(format);
         self
     }
 
@@ -92,11 +157,20 @@ impl Dataset {
         hefu_proto::control::PublishDatasetRequest {
             name: self.name,
             path: self.path.to_string_lossy().into_owned(),
-            key: self.key,
+            key: match (self.key, self.schema.is_empty()) {
+                (Some(key), _) => key,
+                (None, true) => "key".to_owned(),
+                (None, false) => String::new(),
+            },
             label: self.label,
-            key_format: self.key_format.as_str().to_owned(),
+            key_format: self.key_format.map(|format| format.as_str().to_owned()).unwrap_or_default(),
             missing: self.missing.as_str().to_owned(),
-            ..Default::default()
+            encoding: if self.is_ndjson { "ndjson" } else { "csv" }.to_owned(),
+            schema: self.schema.into_bytes(),
+            steward: self.steward,
+            purposes: self.purposes.iter().map(|purpose| purpose.as_str().to_owned()).collect(),
+            period: self.period,
+            sensitivity: u32::from(self.sensitivity),
         }
     }
 }
@@ -126,8 +200,22 @@ pub struct Published {
     pub key: String,
     /// The label column, if there is one.
     pub label: Option<String>,
-    /// Hex digest of the schema.
+    /// Hex digest of the schema's exact bytes.
     pub schema: String,
+    /// What one row stands for; only `enterprise` enters jobs.
+    pub grain: String,
+    /// Who answers for the dataset.
+    pub steward: String,
+    /// Purposes that it serves; empty: those of the allow entries.
+    pub purposes: Vec<String>,
+    /// Months that its rows cover.
+    pub period: String,
+    /// Sensitivity, 1 to 5; 0 where not stated.
+    pub sensitivity: u32,
+    /// Microseconds since 1970.
+    pub published_us: i64,
+    /// Whether the schema was inferred from the file.
+    pub inferred: bool,
 }
 
 impl From<hefu_proto::control::Dataset> for Published {
@@ -141,6 +229,13 @@ impl From<hefu_proto::control::Dataset> for Published {
             key: d.key,
             label: Some(d.label).filter(|label| !label.is_empty()),
             schema: d.schema,
+            grain: d.grain,
+            steward: d.steward,
+            purposes: d.purposes,
+            period: d.period,
+            sensitivity: d.sensitivity,
+            published_us: d.published_us,
+            inferred: d.inferred,
         }
     }
 }
@@ -175,5 +270,11 @@ mod tests {
         assert_eq!((request.name.as_str(), request.key.as_str(), request.label.as_str()), ("loans", "uscc", "bad"));
         assert_eq!((request.key_format.as_str(), request.missing.as_str()), ("uscc", "mean"));
         assert!(Path::new(&request.path).is_absolute());
+        assert_eq!((request.encoding.as_str(), request.schema.len()), ("csv", 0));
+        let described =
+            Dataset::ndjson(&path).unwrap().schema("{}").steward("Office").period("2025").purpose(Purpose::Fraud);
+        let request = described.sensitivity(3).into_request();
+        assert_eq!((request.key.as_str(), request.key_format.as_str(), request.encoding.as_str()), ("", "", "ndjson"));
+        assert_eq!((request.purposes, request.sensitivity), (vec!["fraud".to_owned()], 3));
     }
 }

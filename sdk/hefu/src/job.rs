@@ -81,6 +81,8 @@ pub enum JobKind {
     Train,
     /// Scores by a joint model.
     Score,
+    /// Sums over the rows of many.
+    Pool,
 }
 
 /// One collaborator of a job and the dataset that it is asked for.
@@ -90,19 +92,22 @@ pub struct Collaborator {
     pub party: String,
     /// Name under which that party publishes.
     pub dataset: String,
+    /// Hex digest of the schema that is expected; where the dataset has another, the job is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
 }
 
 impl From<&str> for Collaborator {
     /// `"tax"` asks party `tax` for its dataset `tax`; `"tax=tax-2026"` names the dataset.
     fn from(text: &str) -> Self {
         let (party, dataset) = text.split_once('=').unwrap_or((text, text));
-        Collaborator { party: party.to_owned(), dataset: dataset.to_owned() }
+        Collaborator::from((party, dataset))
     }
 }
 
 impl From<(&str, &str)> for Collaborator {
     fn from((party, dataset): (&str, &str)) -> Self {
-        Collaborator { party: party.to_owned(), dataset: dataset.to_owned() }
+        Collaborator { party: party.to_owned(), dataset: dataset.to_owned(), schema: None }
     }
 }
 
@@ -155,7 +160,7 @@ pub enum JobState {
     Succeeded,
     /// Ended by an error.
     Failed,
-    /// Ended by its owner.
+    /// Ended by a party: the failure names it.
     Cancelled,
     /// Refused by a person.
     Rejected,
@@ -183,7 +188,7 @@ impl JobState {
         }
     }
 
-    fn parse(word: &str) -> Self {
+    pub(crate) fn parse(word: &str) -> Self {
         let all = [
             JobState::Created,
             JobState::AwaitingApproval,
@@ -237,6 +242,12 @@ pub struct JobStatus {
     pub model: Option<String>,
     /// Why it ended, unless well.
     pub failure: Option<Failure>,
+    /// Party ids of those whose stewards it waits for.
+    pub awaiting: Vec<String>,
+    /// This node's own dataset in it.
+    pub dataset: String,
+    /// What the initiator receives.
+    pub outputs: Vec<String>,
 }
 
 impl JobStatus {
@@ -264,6 +275,9 @@ impl From<control::Job> for JobStatus {
             bytes_sent: job.bytes_sent,
             model: Some(job.model).filter(|model| !model.is_empty()),
             failure: job.error.map(Failure::from),
+            awaiting: job.awaiting,
+            dataset: job.dataset,
+            outputs: job.outputs,
         }
     }
 }
@@ -384,7 +398,7 @@ impl Job {
 
 fn ended_as(state: JobState) -> Failure {
     match state {
-        JobState::Cancelled => Failure::because(Code::Cancelled, "The job was cancelled by its owner."),
+        JobState::Cancelled => Failure::because(Code::Cancelled, "The job was cancelled."),
         state => Failure::because(Code::WrongState, format!("The job ended as {state}.")),
     }
 }
@@ -411,7 +425,7 @@ mod tests {
 
     #[test]
     fn states_read_back_and_end() {
-        for word in ["CREATED", "RUNNING", "SUCCEEDED", "CANCELLED", "FAILED"] {
+        for word in ["CREATED", "AWAITING_APPROVAL", "RUNNING", "SUCCEEDED", "CANCELLED", "FAILED", "REJECTED"] {
             assert_eq!(JobState::parse(word).as_str(), word);
         }
         assert!(JobState::Failed.is_final() && !JobState::AwaitingApproval.is_final());

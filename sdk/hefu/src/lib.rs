@@ -36,8 +36,28 @@
 //! # Ok(()) }
 //! ```
 //!
+//! What an agency offers, before a job asks for it; and an agency's own side of it, approvals and usage:
+//!
+//! ```no_run
+//! # async fn f() -> hefu::Result<()> {
+//! let bank = hefu::Node::connect("bank.toml").await?;
+//! for dataset in bank.catalogue("tax").await? {
+//!     println!("{} {} rows, steward {}, schema {}", dataset.name, dataset.rows, dataset.steward, dataset.schema);
+//! }
+//! let tax = hefu::Node::connect("tax.toml").await?;
+//! for waiting in tax.approvals().await?.iter().filter(|d| d.approval == hefu::Approval::Waiting) {
+//!     println!("{} asks for {} ({})", waiting.party, waiting.dataset, waiting.purpose);
+//! }
+//! tax.approve("tax-2026", "bank").await?;
+//! for used in tax.usage("tax-2026").await? {
+//!     println!("{} {} for {} in job {}", used.party, used.kind, used.purpose, used.job);
+//! }
+//! # Ok(()) }
+//! ```
+//!
 //! Every failure tells code, party, place, cause and next step; see [`Error`].
 mod align;
+mod catalogue;
 mod channel;
 mod config;
 mod dataset;
@@ -45,13 +65,16 @@ mod disclosure;
 mod error;
 mod job;
 mod node;
+mod pool;
 pub mod result;
 
 pub use align::{Aligned, Card, Logistic, Terms};
+pub use catalogue::{Approval, Decision, Offered, Permission, Use};
 pub use dataset::{Dataset, KeyFormat, Published};
 pub use disclosure::Disclosure;
 pub use error::{Error, Failure, Result};
-pub use hefu_core::{Alignment, Code, Join, Missing, Output, Place, Purpose};
+pub use hefu_core::{Alignment, Code, Join, Missing, Output, Place, Purpose, Split};
 pub use job::{Collaborator, Job, JobKind, JobPlan, JobState, JobStatus, JobWatch};
 pub use node::{Node, Party, Status};
+pub use pool::{Aggregation, Lost, OwnModel, OwnScore, OwnScores, PoolMethod, PoolPlan, PoolReport, Round};
 pub use result::{Matches, Report, Scores};

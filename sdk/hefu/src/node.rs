@@ -6,10 +6,12 @@ use crate::job::{Collaborator, Job, JobPlan, JobStatus, incomplete};
 use crate::result::Scores;
 use crate::{Result, channel};
 use hefu_proto::control;
+use hefu_proto::control::catalog_service_client::CatalogServiceClient;
 use hefu_proto::control::dataset_service_client::DatasetServiceClient;
 use hefu_proto::control::job_service_client::JobServiceClient;
 use hefu_proto::control::model_service_client::ModelServiceClient;
 use hefu_proto::control::node_service_client::NodeServiceClient;
+use hefu_proto::control::pool_service_client::PoolServiceClient;
 use std::path::Path;
 use tonic::transport::Channel;
 
@@ -110,12 +112,25 @@ impl Node {
         })
     }
 
-    /// Trusts a party by its signed descriptor, under a short name.
+    /// Trusts a party by its signed descriptor, under a short name; empty: the one that it has, or the value part of its
+    /// id.
     ///
     /// # Errors
-    /// `Node`, such as `BAD_SIGNATURE`.
+    /// `Node`, such as `BAD_SIGNATURE`, or `CONFIGURATION` where the party is trusted under another short name.
     pub async fn trust(&self, descriptor: Vec<u8>, alias: impl Into<String>) -> Result<Party> {
-        let request = control::TrustPartyRequest { descriptor, alias: alias.into(), rename: false };
+        self.trust_as(descriptor, alias.into(), false).await
+    }
+
+    /// As [`Node::trust`], and the party takes the short name if it has another.
+    ///
+    /// # Errors
+    /// `Node`.
+    pub async fn rename(&self, descriptor: Vec<u8>, alias: impl Into<String>) -> Result<Party> {
+        self.trust_as(descriptor, alias.into(), true).await
+    }
+
+    async fn trust_as(&self, descriptor: Vec<u8>, alias: String, rename: bool) -> Result<Party> {
+        let request = control::TrustPartyRequest { descriptor, alias, rename };
         let party = self.node_service().trust_party(request).await?.into_inner().party;
         party.map(Party::from).ok_or_else(incomplete)
     }
@@ -175,17 +190,18 @@ impl Node {
     ) -> Result<Aligned> {
         let mut plan = JobPlan::align(data.name.as_str(), with.into_iter().map(Into::into).collect());
         terms.apply(&mut plan);
+        let plan = self.cite(&plan).await;
         let job = self.submit(&plan).await?;
         job.finish(|_| ()).await?;
         Ok(Aligned::new(self.clone(), plan, job.result().await?))
     }
 
-    /// Submits a job.
+    /// Submits a job; the schemas of the collaborators' datasets are cited as [`Node::cite`] does.
     ///
     /// # Errors
     /// `Node`.
     pub async fn submit(&self, plan: &JobPlan) -> Result<Job> {
-        let job_json = serde_json::to_string(plan).map_err(|_| incomplete())?;
+        let job_json = serde_json::to_string(&self.cite(plan).await).map_err(|_| incomplete())?;
         let request = control::SubmitJobRequest { job_json };
         let answer = self.job_service().submit_job(request).await?.into_inner();
         Ok(Job::new(self.clone(), answer.job))
@@ -242,12 +258,20 @@ impl Node {
         NodeServiceClient::new(self.channel.clone())
     }
 
-    fn dataset_service(&self) -> DatasetServiceClient<Channel> {
+    pub(crate) fn catalog_service(&self) -> CatalogServiceClient<Channel> {
+        CatalogServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    pub(crate) fn dataset_service(&self) -> DatasetServiceClient<Channel> {
         DatasetServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     pub(crate) fn job_service(&self) -> JobServiceClient<Channel> {
         JobServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES)
+    }
+
+    pub(crate) fn pool_service(&self) -> PoolServiceClient<Channel> {
+        PoolServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES)
     }
 
     fn model_service(&self) -> ModelServiceClient<Channel> {
