@@ -31,7 +31,8 @@ def main():
         return failed
     for path in OUT.rglob("*.py"):
         # The modules live inside this package, so that no package called `hefu` is taken.
-        path.write_text(re.sub(r"^from hefu\.", "from hefu_client.generated.hefu.", path.read_text(), flags=re.MULTILINE))
+        text = re.sub(r"^from hefu\.", "from hefu_client.generated.hefu.", path.read_text(), flags=re.MULTILINE)
+        path.write_text(text)
     for folder in [OUT, *(p for p in OUT.rglob("*") if p.is_dir())]:
         (folder / "__init__.py").touch()
     return 0
