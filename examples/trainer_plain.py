@@ -1,12 +1,13 @@
-"""A trainer for FedAvg and FedProx in plain Python: logistic regression by gradient descent (spec/pooled.md, section 4).
+"""A trainer for FedAvg and FedProx in plain Python: logistic regression (spec/pooled.md, section 4).
 
 The node starts the program that its configuration names and speaks JSON lines with it over standard input and output:
 
-    {"type":"start","columns":["x0","x1"],"tensors":[{"name":"coefficients","shape":[2]},{"name":"intercept","shape":[]}],
-     "rows_file":"rows.csv","label":"y"}                                   → {"type":"ready","rows":600}
+    {"type":"start","columns":["x0","x1"],"rows_file":"rows.csv","label":"y",
+     "tensors":[{"name":"coefficients","shape":[2]},{"name":"intercept","shape":[]}]}
+                                          → {"type":"ready","rows":600}
     {"type":"train","round":0,"epochs":2,"proximal":0.0,"tensors":{"coefficients":[0,0],"intercept":[0]}}
                                           → {"type":"update","rows":600,"tensors":{"coefficients":[…],"intercept":[…]}}
-    {"type":"stop"}                                                        → the program ends
+    {"type":"stop"}                       → the program ends
 
 Tensors are flat lists. Diagnostics go to standard error; whatever else ends the program ends its part in the round.
 """

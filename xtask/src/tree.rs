@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Directories that hold nothing of the project's own.
-const SKIPPED: [&str; 6] = ["target", ".git", "node_modules", "__pycache__", ".pytest_cache", ".venv"];
+const SKIPPED: [&str; 7] = ["target", ".git", "node_modules", "__pycache__", ".pytest_cache", ".venv", "generated"];
 
 /// The project's root, wherever the command was started.
 pub fn root() -> PathBuf {
