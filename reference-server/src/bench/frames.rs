@@ -146,7 +146,7 @@ fn configure(
 /// Makes one party trust another's descriptor.
 fn trust(truster: &NodeConfig, other: &NodeConfig, alias: &str) -> Result<()> {
     let descriptor = std::fs::read(other.files.state.join("party.json")).map_err(|e| disk(&e))?;
-    Node::trust(truster, &descriptor, alias).map(drop).map_err(|e| Failure::from(e.fault()))
+    Node::trust(truster, &descriptor, alias, false).map(drop).map_err(|e| Failure::from(e.fault()))
 }
 
 /// The address that the receiver writes once it listens.

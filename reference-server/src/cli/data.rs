@@ -94,29 +94,35 @@ fn check(args: &CheckArgs, screen: Screen) -> Result<Report> {
 }
 
 fn encoding(args: &CheckArgs) -> Encoding {
-    let extension = args.file.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-    match (args.encoding, extension.as_deref()) {
-        (Some(EncodingArg::Ndjson), _) | (None, Some("ndjson" | "jsonl")) => Encoding::Ndjson,
-        _ => Encoding::Csv,
-    }
+    if is_ndjson(&args.file, args.encoding) { Encoding::Ndjson } else { Encoding::Csv }
 }
 
-/// The schema of a file, or of a table of the dictionary where no file has this name.
+/// Whether rows are JSON objects, as asked for or by the file's name.
+pub fn is_ndjson(file: &Path, asked: Option<EncodingArg>) -> bool {
+    let extension = file.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    matches!((asked, extension.as_deref()), (Some(EncodingArg::Ndjson), _) | (None, Some("ndjson" | "jsonl")))
+}
+
 fn schema(named: &str) -> Result<RowSchema> {
+    RowSchema::compile(&schema_text(named)?, named).map_err(|e| of_data(&e))
+}
+
+/// The schema of a file, or of a table of the dictionary where no file has this name; exact text.
+pub fn schema_text(named: &str) -> Result<String> {
     let path = Path::new(named);
-    let compiled = match dictionary::table(named) {
-        Some(table) if !path.exists() => RowSchema::compile(table.schema, named),
-        _ => {
-            let text = std::fs::read(path).map_err(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => {
-                    failure::usage(format!("{named} is neither a file nor a table of the data dictionary."))
-                }
-                _ => failure::file(Code::BadSchema, path, &e),
-            })?;
-            RowSchema::compile(&String::from_utf8_lossy(&text), named)
+    if let Some(table) = dictionary::table(named).filter(|_| !path.exists()) {
+        return Ok(table.schema.to_owned());
+    }
+    let text = std::fs::read(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            failure::usage(format!("{named} is neither a file nor a table of the data dictionary."))
         }
-    };
-    compiled.map_err(|e| of_data(&e))
+        _ => failure::file(Code::BadSchema, path, &e),
+    })?;
+    String::from_utf8(text).map_err(|_| {
+        let problem = Failure::because(Code::BadSchema, "The schema is not UTF-8.");
+        Failure { place: Place { dataset: Some(named.to_owned()), ..Place::default() }, ..problem }
+    })
 }
 
 fn of_data(error: &hefu_data::Error) -> Failure {

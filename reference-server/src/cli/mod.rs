@@ -1,7 +1,9 @@
 //! The command line: what can be asked, and who answers.
+mod catalog;
 mod data;
 mod dataset;
 mod explain;
+mod facts;
 mod init;
 mod job;
 mod party;
@@ -58,9 +60,11 @@ enum Command {
     /// Show this node's party and the parties that it trusts; trust another one.
     #[command(subcommand)]
     Party(party::PartyCommand),
-    /// Publish rows at this node, list what is published.
+    /// Publish rows at this node; show, approve, revoke and take back; see who used what.
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
+    /// What another party offers this one: datasets, schemas, stewards, approvals, own usage.
+    Catalog(catalog::CatalogArgs),
     /// Check files of rows before they are published.
     #[command(subcommand)]
     Data(data::DataCommand),
@@ -107,6 +111,7 @@ fn dispatch(command: Command, screen: Screen) -> Result<ExitCode> {
             Command::Init(args) => init::run(args, screen),
             Command::Party(command) => party::run(command, screen).await,
             Command::Dataset(command) => dataset::run(command, screen).await,
+            Command::Catalog(args) => catalog::run(args, screen).await,
             Command::Job(command) => job::run(command, screen).await,
             Command::Score(args) => score::run(args, screen).await,
             Command::Demo(args) => demo::run(args, screen).await,

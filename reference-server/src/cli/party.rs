@@ -33,6 +33,9 @@ Compare the fingerprint that is shown with the other party by telephone before y
         /// Short name for that party at this node.
         #[arg(long, value_name = "WORD")]
         alias: Option<String>,
+        /// Give a party that is trusted under another short name this one.
+        #[arg(long, requires = "alias")]
+        rename: bool,
         #[command(flatten)]
         config: ConfigArg,
     },
@@ -41,7 +44,9 @@ Compare the fingerprint that is shown with the other party by telephone before y
 pub async fn run(command: PartyCommand, screen: Screen) -> Result<()> {
     match command {
         PartyCommand::Show { config } => show(&config.config, screen),
-        PartyCommand::Trust { file, alias, config } => trust(&file, alias, &config.config, screen).await,
+        PartyCommand::Trust { file, alias, rename, config } => {
+            trust(&file, alias, rename, &config.config, screen).await
+        }
     }
 }
 
@@ -95,15 +100,16 @@ fn trusted(state: &Path) -> Vec<(String, Descriptor)> {
     files.iter().filter_map(load).collect()
 }
 
-async fn trust(file: &Path, alias: Option<String>, config: &Path, screen: Screen) -> Result<()> {
+async fn trust(file: &Path, alias: Option<String>, rename: bool, config: &Path, screen: Screen) -> Result<()> {
     let envelope = std::fs::read(file).map_err(|e| failure::file(Code::Configuration, file, &e))?;
     let descriptor = open(&envelope)?;
     let alias = alias.unwrap_or_default();
     let alias = match Node::connect(config).await {
+        Ok(node) if rename => node.rename(envelope, alias).await?.alias,
         Ok(node) => node.trust(envelope, alias).await?.alias,
         Err(error) if error.code() == Code::ControlUnreachable => {
             let config = NodeConfig::load(config).map_err(fault)?;
-            hefu_node::Node::trust(&config, &envelope, &alias, false).map_err(fault)?
+            hefu_node::Node::trust(&config, &envelope, &alias, rename).map_err(fault)?
         }
         Err(error) => return Err(error.into()),
     };

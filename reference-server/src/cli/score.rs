@@ -66,7 +66,7 @@ impl From<JoinArg> for Join {
     }
 }
 
-fn parse_purpose(word: &str) -> std::result::Result<Purpose, String> {
+pub fn parse_purpose(word: &str) -> std::result::Result<Purpose, String> {
     Purpose::parse(word).ok_or_else(|| {
         let all: Vec<&str> = Purpose::ALL.iter().map(|p| p.as_str()).collect();
         format!("expected one of {}", all.join(", "))

@@ -31,6 +31,24 @@ impl Screen {
     }
 }
 
+/// A time as people write it, in UTC to the minute; `-` for none.
+pub fn moment(us: i64) -> String {
+    if us <= 0 {
+        return "-".to_owned();
+    }
+    let minutes = us / 60_000_000;
+    let (days, minute) = (minutes / 1440, minutes % 1440);
+    // Days since 1970 to a date of the Gregorian calendar, in eras of 400 years from March.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) = (year + era * 400 + i64::from(month >= 10), if month < 10 { month + 3 } else { month - 9 });
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}Z", minute / 60, minute % 60)
+}
+
 /// Lines whose columns stand under each other; a column of figures is written to the right.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let width = |text: &str| text.chars().map(|c| if c > '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
@@ -56,6 +74,15 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        assert_eq!(moment(0), "-");
+        assert_eq!(moment(60_000_000), "1970-01-01 00:01Z");
+        assert_eq!(moment(951_782_400_000_000), "2000-02-29 00:00Z");
+        assert_eq!(moment(1_795_517_999_000_000), "2026-11-24 10:59Z");
+        assert_eq!(moment(4_102_444_740_000_000), "2099-12-31 23:59Z");
+    }
 
     #[test]
     fn columns_stand_under_each_other() {

@@ -21,6 +21,14 @@ use numbers::Numbers;
 pub const KEY: &str = "uscc";
 /// The bank's label: 1 where the loan went bad within twelve months.
 pub const LABEL: &str = "default_12m";
+/// JSON Schema of the bank's file: one row an enterprise, units and sensitivity of every column.
+pub const BANK_SCHEMA: &str = include_str!("synth/bank.schema.json");
+/// JSON Schema of the tax bureau's file.
+pub const TAX_SCHEMA: &str = include_str!("synth/tax.schema.json");
+/// JSON Schema of the power company's file.
+pub const POWER_SCHEMA: &str = include_str!("synth/power.schema.json");
+/// The months that the files' figures are said to cover.
+pub const PERIOD: &str = "202401-202512";
 /// Enterprises of a world at most: the codes' numbers have six digits.
 pub const MOST: u32 = 1_000_000;
 

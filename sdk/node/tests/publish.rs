@@ -84,12 +84,18 @@ async fn what_breaks_its_schema_is_refused_with_its_place() {
     let path = tax.folder.path().join("source");
     let good = schema();
     let remote = good.replace(r#"{"minimum":-1,"#, r#"{"$ref":"https://example.org/s","minimum":-1,"#);
-    let remote = if remote == good { good.replace(r#""title":"Tax features""#, r#""x":{"$ref":"http://x"}"#) } else { remote };
+    let remote =
+        if remote == good { good.replace(r#""title":"Tax features""#, r#""x":{"$ref":"http://x"}"#) } else { remote };
     let cases: [(&str, &str, Code, &str); 10] = [
         ("{\"type\": \"array\"}", GOOD, Code::BadSchema, "tax"),
         ("no schema at all", GOOD, Code::BadSchema, "tax"),
         (&remote, GOOD, Code::RemoteReference, "tax"),
-        (&good, "growth,uscc,paid_12m\n0.5,91440300YY00001320,secret\n", Code::SchemaViolation, "tax, row 1, column paid_12m"),
+        (
+            &good,
+            "growth,uscc,paid_12m\n0.5,91440300YY00001320,secret\n",
+            Code::SchemaViolation,
+            "tax, row 1, column paid_12m",
+        ),
         (&good, "growth,uscc,paid_12m\n1,x,1.00\n-7,y,1.00\n", Code::SchemaViolation, "tax, row 2, column growth"),
         (&good, "growth,uscc\n1,x\n", Code::MissingColumn, "tax, column paid_12m"),
         (&good, "growth,uscc,paid_12m,wages\n1,x,1.00,1\n", Code::SchemaViolation, "tax, column wages"),

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::{KeyFormat, Layout, Table, is_test_row, read};
+use crate::check::{Encoding, RowSchema, check};
+use crate::facts::ENTERPRISE;
+use crate::{KeyFormat, Layout, Schema, Table, is_test_row, read};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 
@@ -68,4 +70,24 @@ fn no_column_is_rare_or_led_by_one_row() {
 #[test]
 fn a_world_has_a_largest_size() {
     assert_eq!(World::new(1, u32::MAX).enterprises(), MOST);
+}
+
+#[test]
+fn every_file_keeps_to_its_schema_and_brings_the_same_features() {
+    let world = World::new(1, 10_000);
+    let files = [
+        (BANK_SCHEMA, world.bank(), Some(LABEL)),
+        (TAX_SCHEMA, world.tax(), None),
+        (POWER_SCHEMA, world.power(), None),
+    ];
+    for (schema, text, label) in files {
+        let mut rules = RowSchema::compile(schema, "synthetic").unwrap();
+        assert!(rules.leave(KEY));
+        let report = check(text.as_bytes(), Encoding::Csv, &rules, "synthetic", 3, |_| ()).unwrap();
+        assert_eq!(report.invalid, 0, "{:?}", report.first);
+        let facts = Schema::from_text(schema).facts().unwrap();
+        let features: Vec<_> = facts.features(KEY, label).map(|c| c.name.as_str()).collect();
+        assert_eq!(features, table(&text, label).columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>());
+        assert_eq!((facts.grain.as_str(), facts.label.as_deref()), (ENTERPRISE, label));
+    }
 }
