@@ -227,8 +227,9 @@ impl<C: Control> Session<'_, C> {
 
     /// Why a case cannot be driven.
     fn obstacle(&self, case: &Case) -> Option<Finding> {
-        let needed_by_others =
-            case.id == liveness(case.role) || self.corpus.cases.iter().any(|c| c.control.as_ref() == Some(&case.id));
+        // A control of an unclaimed profile runs where a claimed case rests on it.
+        let rests = |c: &Case| c.control.as_ref() == Some(&case.id) && self.target.claims(c.profile, c.role);
+        let needed_by_others = case.id == liveness(case.role) || self.corpus.cases.iter().any(rests);
         let claimed = self.target.claims(case.profile, case.role);
         if !self.target.plays(case.role) || (!claimed && !needed_by_others) {
             let text = format!("the target does not claim {} as {}", case.profile.name(), case.role.name());

@@ -14,7 +14,7 @@ pub fn target_file(deadline_ms: u64) -> TargetFile {
         target: Named { name: "reference".into(), version: "0".into(), artefact_sha256: None },
         claims: Claims {
             protocol: "1.0".into(),
-            roles: vec!["collaborator".into()],
+            roles: vec!["collaborator".into(), "initiator".into()],
             profiles: vec!["core".into(), "align".into()],
         },
         control: ControlEntry { kind: "command".into(), command: vec!["none".into()] },

@@ -26,7 +26,7 @@ impl<C: Control> Host<'_, C> {
     pub(super) async fn align(&mut self, offered: &Offered, earlier: Option<&Run>) -> Flow<()> {
         let target_keys = self.dialogue.world.keys(&self.dialogue.case.dataset());
         let scalar = group::scalar(&self.dialogue.rng.bytes());
-        // A probe sends keys of the target unblinded: b = 1.
+        // A probe sends keys of the target as the earlier session hashed them, unblinded: b = 1.
         let (keys, scalar) = match earlier {
             Some(_) => (self.probed(&target_keys), Scalar::ONE),
             None => (self.dialogue.keys(), scalar),
@@ -42,7 +42,8 @@ impl<C: Control> Host<'_, C> {
                 facts.probes = elements_of(earlier).iter().map(hex::encode).collect();
             }
         });
-        let elements = blind(keys.clone(), offered.transcript, scalar).await?;
+        let shown = earlier.and_then(|run| hex::decode(&run.facts.transcript).ok()?.try_into().ok());
+        let elements = blind(keys.clone(), shown.unwrap_or(offered.transcript), scalar).await?;
         self.send_elements(elements).await?;
         let theirs = self.hear_elements().await?;
         self.send_tags(offered, &theirs, scalar, keys.len() as u64, earlier).await?;

@@ -30,7 +30,8 @@ pub(super) struct Aligner {
     n: u64,
     taken: u64,
     seen: HashSet<[u8; 32]>,
-    positions: Vec<u32>,
+    pub(super) positions: Vec<u32>,
+    pub(super) training: usize,
     late: Out,
 }
 
@@ -63,9 +64,15 @@ impl Aligner {
             taken: 0,
             seen: HashSet::new(),
             positions: Vec::new(),
+            training: 0,
             late: Vec::new(),
             node,
         }
+    }
+
+    /// Key of each row of the job; none where it is unmatched.
+    pub(super) fn rows(&self) -> Vec<Option<&String>> {
+        self.positions.iter().map(|p| self.keys.get(*p as usize)).collect()
     }
 
     pub(super) fn done(&self) -> bool {
@@ -169,6 +176,7 @@ impl Aligner {
             self.positions.push(position);
         }
         if self.positions.len() == rows {
+            self.training = training;
             let matched = self.positions.iter().filter(|p| **p != ABSENT).count();
             if matched < self.min_rows && !self.node.has("no-minimum-rows") {
                 return Err(refuse("TOO_FEW_ROWS"));

@@ -1,6 +1,7 @@
 //! The offer, read as strictly as the specification says.
 
-use hefu_conformance::wire::{dsse, party};
+use hefu_conformance::wire::party::Descriptor;
+use hefu_conformance::wire::{dsse, h, party};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use tonic::Status;
@@ -72,15 +73,23 @@ const MEMBERS: [&str; 12] = [
     "extensions",
 ];
 
-/// Reads and checks an offer from `peer`; the document and the entry that permits it.
-pub(super) fn offer(node: &Node, peer: &str, bytes: &[u8]) -> Result<(Value, Allow), Status> {
+const CONFIRM_MEMBERS: [&str; 11] =
+    ["type", "offer", "rank", "party", "nonce", "ephemeral", "version", "suite", "algorithm", "allow", "schema"];
+
+/// Reads a document of a type that the party of `key` signed.
+fn read(node: &Node, bytes: &[u8], kind: &str, key: &[u8; 32], members: &[&str]) -> Result<Value, Status> {
     let malformed = || refuse("MALFORMED_DOCUMENT");
-    let envelope = dsse::parse(bytes).map_err(|_| malformed())?;
-    if envelope.payload_type != dsse::OFFER && !node.has("ignores-payload-type") {
+    let envelope = if node.has("takes-first-of-two-signatures") {
+        let mut text: Value = serde_json::from_slice(bytes).map_err(|_| malformed())?;
+        text["signatures"].as_array_mut().ok_or_else(malformed)?.truncate(1);
+        dsse::parse(text.to_string().as_bytes()).map_err(|_| malformed())?
+    } else {
+        dsse::parse(bytes).map_err(|_| malformed())?
+    };
+    if envelope.payload_type != kind && !node.has("ignores-payload-type") {
         return Err(malformed());
     }
-    let key = node.trusted.get(peer).and_then(|d| d.public_key()).ok_or_else(|| refuse("UNKNOWN_PARTY"))?;
-    if !envelope.verifies(&key) && !node.has("ignores-offer-signature") {
+    if !envelope.verifies(key) && !node.has("ignores-offer-signature") {
         return Err(refuse("BAD_SIGNATURE"));
     }
     let document = if node.has("takes-last-of-two-members") {
@@ -88,21 +97,46 @@ pub(super) fn offer(node: &Node, peer: &str, bytes: &[u8]) -> Result<(Value, All
     } else {
         serde_json::from_slice::<Strict>(&envelope.payload).map_err(|_| malformed())?.0
     };
-    critical(node, &document)?;
+    critical(node, &document, members)?;
+    Ok(document)
+}
+
+/// Reads and checks an offer from `peer`; the document and the entry that permits it.
+pub(super) fn offer(node: &Node, peer: &str, bytes: &[u8]) -> Result<(Value, Allow), Status> {
+    let key = node.trusted.get(peer).and_then(|d| d.public_key()).ok_or_else(|| refuse("UNKNOWN_PARTY"))?;
+    let document = read(node, bytes, dsse::OFFER, &key, &MEMBERS)?;
     parties(node, peer, &document)?;
     negotiation(node, &document)?;
     let allow = allowed(node, peer, &document)?;
     Ok((document, allow))
 }
 
-fn critical(node: &Node, document: &Value) -> Result<(), Status> {
+/// Reads and checks the confirm of `peer` for an offer.
+pub(super) fn confirm(node: &Node, peer: &Descriptor, offer: &[u8], bytes: &[u8]) -> Result<Value, Status> {
+    let document = read(node, bytes, dsse::CONFIRM, &peer.public_key().unwrap(), &CONFIRM_MEMBERS)?;
+    if CONFIRM_MEMBERS.iter().any(|name| document.get(name).is_none()) && !node.has("fills-missing-members") {
+        return Err(refuse("MALFORMED_DOCUMENT"));
+    }
+    if document["offer"] != hex::encode(h(&[offer])) && !node.has("ignores-offer-digest") {
+        return Err(refuse("TRANSCRIPT_MISMATCH"));
+    }
+    if (document["version"] != "1.0" || document["suite"] != 1) && !node.has("takes-any-choice") {
+        return Err(refuse("DOWNGRADE"));
+    }
+    if (document["rank"] != 1 || document["party"] != peer.party.as_str()) && !node.has("ignores-place-of-confirm") {
+        return Err(refuse("WRONG_PARTY"));
+    }
+    Ok(document)
+}
+
+fn critical(node: &Node, document: &Value, members: &[&str]) -> Result<(), Status> {
     let unknown =
-        document.as_object().is_some_and(|o| o.keys().any(|k| !MEMBERS.contains(&k.as_str()) && k != "critical"));
+        document.as_object().is_some_and(|o| o.keys().any(|k| !members.contains(&k.as_str()) && k != "critical"));
     if node.has("refuses-unknown-member") && unknown {
         return Err(refuse("MALFORMED_DOCUMENT"));
     }
     let listed = document["critical"].as_array().cloned().unwrap_or_default();
-    let strange = listed.iter().filter_map(Value::as_str).any(|name| !MEMBERS.contains(&name));
+    let strange = listed.iter().filter_map(Value::as_str).any(|name| !members.contains(&name));
     if strange && !node.has("ignores-critical-member") {
         return Err(refuse("UNKNOWN_CRITICAL"));
     }
@@ -146,8 +180,11 @@ fn negotiation(node: &Node, document: &Value) -> Result<(), Status> {
     if !plan.is_object() {
         return Err(refuse("MALFORMED_DOCUMENT"));
     }
-    let known = plan["split"] == "sha256-mod10-3" && plan["missing"] == "error" && plan["algorithm"] == "align-ecdh-1";
-    if plan["stages"] != serde_json::json!(["align"]) || !join || !known {
+    let known = plan["split"] == "sha256-mod10-3" && plan["missing"] == "error";
+    let aligns = plan["algorithm"] == "align-ecdh-1" && plan["stages"] == serde_json::json!(["align"]);
+    let stages = serde_json::json!(["align", "train", "evaluate"]);
+    let trains = plan["algorithm"] == "vlr-1" && plan["stages"] == stages;
+    if !(aligns || trains) || !join || !known {
         return Err(refuse("UNSUPPORTED_PLAN"));
     }
     Ok(())

@@ -3,9 +3,11 @@
 mod align;
 mod documents;
 mod frames;
+mod initiator;
 mod null;
 mod service;
 mod tls;
+mod train;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -58,6 +60,8 @@ struct Session {
     join: String,
     max_chunk: usize,
     min_rows: u64,
+    /// What is trained after alignment, where anything is.
+    training: Option<train::Plan>,
 }
 
 /// The target's state.
@@ -65,6 +69,8 @@ pub struct Node {
     me: Party,
     trusted: HashMap<String, Descriptor>,
     datasets: HashMap<String, Vec<String>>,
+    /// Numbers of each dataset's rows, by key.
+    cells: HashMap<String, HashMap<String, Vec<f64>>>,
     allows: Vec<Allow>,
     sessions: Mutex<HashMap<[u8; 16], Session>>,
     seen: Mutex<HashSet<[u8; 16]>>,
@@ -77,6 +83,7 @@ impl Node {
             me: Party::mint(&hex::encode(random::<16>()), "target").unwrap(),
             trusted: HashMap::new(),
             datasets: HashMap::new(),
+            cells: HashMap::new(),
             allows: Vec::new(),
             sessions: Mutex::default(),
             seen: Mutex::default(),
@@ -115,13 +122,16 @@ fn refuse(name: &str) -> Status {
 pub struct InProcess {
     fault: String,
     node: Option<Node>,
+    /// The node once it has been started.
+    running: Option<Arc<Node>>,
+    jobs: initiator::Jobs,
     server: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl InProcess {
     /// A target with one fault, or none (`""`).
     pub fn new(fault: &str) -> InProcess {
-        InProcess { fault: fault.to_owned(), node: None, server: None }
+        InProcess { fault: fault.to_owned(), node: None, running: None, jobs: Arc::default(), server: None }
     }
 
     fn stop(&mut self) {
@@ -131,7 +141,12 @@ impl InProcess {
     }
 
     async fn start(&mut self) -> Reply {
-        let node = Arc::new(self.node.take().expect("start follows reset"));
+        self.stop();
+        let node = match self.node.take() {
+            Some(node) => Arc::new(node),
+            None => self.running.take().expect("restart follows reset"),
+        };
+        self.running = Some(node.clone());
         let descriptor = String::from_utf8(node.me.descriptor()).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -162,12 +177,15 @@ impl Control for InProcess {
             Request::LoadDataset { name, csv, .. } => {
                 let mut keys: Vec<String> = Vec::new();
                 let mut known = HashSet::new();
+                let mut cells = HashMap::new();
                 for line in csv.lines().skip(1) {
                     let key = line.split(',').next().unwrap().trim();
                     if (1..=128).contains(&key.len()) && known.insert(key.to_owned()) {
                         keys.push(key.to_owned());
+                        cells.insert(key.to_owned(), line.split(',').skip(1).map(|c| c.parse().unwrap()).collect());
                     }
                 }
+                self.node.as_mut().unwrap().cells.insert(name.clone(), cells);
                 self.node.as_mut().unwrap().datasets.insert(name, keys);
                 Reply::done()
             }
@@ -182,6 +200,9 @@ impl Control for InProcess {
                 Reply::done()
             }
             Request::Restart => self.start().await,
+            Request::StartJob(order) => initiator::start(self.running.as_ref().unwrap(), &self.jobs, order),
+            Request::JobStatus { job } => initiator::status(&self.jobs, &job),
+            Request::Result { job } => initiator::result(self.running.as_ref().unwrap(), &self.jobs, &job),
             Request::Stop => {
                 self.stop();
                 Reply::done()

@@ -16,7 +16,7 @@ use tonic::codegen::{Service as _, http};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::tls::{self, Connection, Peer};
-use super::{MAX_JOBS, MAX_ROWS, Node, Session, State, documents, frames, random, refuse};
+use super::{MAX_JOBS, MAX_ROWS, Node, Session, State, documents, frames, random, refuse, train};
 
 /// Largest chunk of the target.
 const MAX_CHUNK: u64 = 1 << 20;
@@ -110,17 +110,26 @@ impl Service {
         }
     }
 
-    fn confirm_document(&self, offer: &[u8], ephemeral: &[u8; 32]) -> Vec<u8> {
+    fn confirm_document(&self, offer: &[u8], ephemeral: &[u8; 32], algorithm: &Value) -> Vec<u8> {
         let mut document = json!({
             "type": "hefu/confirm/1", "offer": hex::encode(h(&[offer])), "rank": 1, "party": self.0.me.id,
             "nonce": hex::encode(random::<32>()), "ephemeral": hex::encode(ephemeral), "version": "1.0", "suite": 1,
-            "algorithm": "align-ecdh-1", "allow": hex::encode([1; 32]), "schema": hex::encode([2; 32]),
+            "algorithm": algorithm, "allow": hex::encode([1; 32]), "schema": hex::encode([2; 32]),
         });
         if self.0.has("benign-unknown-member") {
             document["x-later"] = json!([1, { "a": 2 }]);
         }
         dsse::seal(dsse::CONFIRM, document.to_string().as_bytes(), &self.0.me.signing)
     }
+}
+
+/// What a plan trains.
+fn training(plan: &Value) -> Option<train::Plan> {
+    (plan["algorithm"] == "vlr-1").then(|| train::Plan {
+        max_evaluations: plan["max_evaluations"].as_u64().unwrap_or_default() as u32,
+        lambda: plan["lambda"].as_f64().unwrap_or_default(),
+        left: plan["join"] == "left",
+    })
 }
 
 fn bytes<const N: usize>(value: &Value) -> Result<[u8; N], Status> {
@@ -148,7 +157,7 @@ impl SessionService for Service {
         if !shared.was_contributory() && !node.has("accepts-low-order-ephemeral") {
             return Err(refuse("BAD_ELEMENT"));
         }
-        let confirm = self.confirm_document(&offer, &keys::public(&secret));
+        let confirm = self.confirm_document(&offer, &keys::public(&secret), &document["plan"]["algorithm"]);
         let session = Session {
             owner: peer,
             state: State::Offered,
@@ -160,6 +169,7 @@ impl SessionService for Service {
             join: document["plan"]["join"].as_str().unwrap_or_default().to_owned(),
             max_chunk: document["limits"]["max_chunk"].as_u64().unwrap_or(MAX_CHUNK).min(MAX_CHUNK) as usize,
             min_rows: allow.min_rows,
+            training: training(&document["plan"]),
         };
         node.sessions.lock().unwrap().insert(id, session);
         Ok(Response::new(OpenResponse { confirm }))
@@ -234,13 +244,20 @@ impl ChannelService for Service {
         let (sink, answers) = tokio::sync::mpsc::channel(64);
         let service = self.clone();
         tokio::spawn(async move {
-            let end = frames::talk(&node, id, &session, request.into_inner(), &sink).await;
+            let mut incoming = request.into_inner();
+            let end = frames::talk(&node, id, &session, &mut incoming, &sink).await;
             service.set(&id, if end.is_ok() { State::Done } else { State::Ended });
             if let Err(status) = end {
                 let _ = sink.send(Err(status)).await;
             } else if !node.has("benign-ends-its-side") {
-                // The stream stays open until the session is closed.
-                sink.closed().await;
+                // The stream stays open until the session is closed; nothing more belongs on it.
+                tokio::select! {
+                    () = sink.closed() => {}
+                    Ok(Some(_)) = incoming.message(), if session.training.is_some() => {
+                        service.set(&id, State::Ended);
+                        let _ = sink.send(Err(refuse("UNEXPECTED_MESSAGE"))).await;
+                    }
+                }
             }
         });
         Ok(Response::new(ReceiverStream::new(answers)))
