@@ -8,8 +8,8 @@ import aggregate as a
 import envelope
 import frame
 import session
-from conventions import H, sign, u16be, u8
-from errors import Refusal, refuse_if
+from conventions import H, sign, u8
+from errors import refuse_if
 
 PARAMETERS, ROSTER, SHARES, SHARED, MASKED_SUM, SURVIVORS, AGREED, AGREEMENT, UNMASK, SUM, PLAIN = (
     frame.TYPES[name] for name in ("PARAMETERS", "ROSTER", "SHARES", "SHARED", "MASKED_SUM", "SURVIVORS", "AGREED",

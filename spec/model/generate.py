@@ -12,7 +12,8 @@ import jsonschema
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
 TOPICS = ("streams", "documents", "envelopes", "frames", "sessions", "alignment", "oprf", "rlwe", "messages",
-          "training", "scoring", "aggregate", "aggregate_offers", "aggregate_rounds", "pooled")
+          "training", "scoring", "aggregate", "aggregate_offers", "aggregate_roles", "aggregate_rounds",
+          "pooled")
 
 
 def text(value):

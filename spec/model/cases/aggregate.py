@@ -5,7 +5,7 @@ import aggregate as a
 import envelope
 import session as s
 from cases import BOOLEAN, COUNT, DECIMAL, HEX, Kind, TEXT, array, bad, good, hex_of, map_of, record
-from conventions import f64be, public_key
+from conventions import f64be
 from draws import fixed
 
 # A real number as the hex of f64be, a count as a decimal integer.
