@@ -98,10 +98,7 @@ fn faster(work: &dyn Fn() -> Result<()>) -> Result<Floor> {
         Ok(Floor { seconds: start.elapsed().as_secs_f64(), cpu_seconds })
     };
     let (first, second): (Floor, Floor) = (once()?, once()?);
-    Ok(Floor {
-        seconds: first.seconds.min(second.seconds),
-        cpu_seconds: first.cpu_seconds.min(second.cpu_seconds),
-    })
+    Ok(Floor { seconds: first.seconds.min(second.seconds), cpu_seconds: first.cpu_seconds.min(second.cpu_seconds) })
 }
 
 fn failed() -> Failure {

@@ -1,10 +1,11 @@
 //! `hefu score`: applicants in, probabilities out.
 use super::dataset::{KeyFormatArg, MissingArg};
 use super::{ConfigArg, Screen, with_alias};
+use crate::demo::until_stopped;
 use crate::failure::{self, Result};
 use crate::progress::Progress;
 use clap::{Args, ValueEnum};
-use hefu::{Code, Collaborator, Dataset, Failure, JobPlan, Join, Missing, Node, Purpose, Scores};
+use hefu::{Alignment, Code, Collaborator, Dataset, Failure, JobPlan, Join, Missing, Node, Purpose, Scores};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
       --missing mean --with tax=tax-2026 --with power=power-2026 --out scores.csv --config bank.toml
 
 The file needs the key and the model's own columns of this party; other columns are ignored. The applicants are
-published at this node as the dataset `applicants`, replaced at every run. Only the model's owner gets an answer.")]
+published at this node under a name of their own and taken back at the end. Only the model's owner gets an answer.")]
 pub struct ScoreArgs {
     /// The applicants, CSV.
     #[arg(value_name = "FILE")]
@@ -41,6 +42,9 @@ pub struct ScoreArgs {
     /// Which applicants get a score: those that every party knows, or all; as the model was trained, unless given.
     #[arg(long, value_enum)]
     join: Option<JoinArg>,
+    /// Match against the set that each agency publishes once, where its [[allow]] entry permits it: for few applicants.
+    #[arg(long)]
+    unbalanced: bool,
     /// Purpose, as the agencies' [[allow]] entries name it.
     #[arg(long, value_name = "WORD", default_value = "origination", value_parser = parse_purpose)]
     purpose: Purpose,
@@ -80,33 +84,41 @@ struct Trained {
     join: Join,
 }
 
-/// The name under which applicants are published.
-const APPLICANTS: &str = "applicants";
-
-pub async fn run(args: ScoreArgs, screen: Screen) -> Result<()> {
-    let file = args.file.clone();
-    score(args, screen).await.map_err(|failure| in_file(failure, &file))
+/// A name for the applicants of this run: two runs at once do not meet.
+fn applicants() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("applicants-{}-{}", std::process::id(), now.as_nanos())
 }
 
-async fn score(args: ScoreArgs, screen: Screen) -> Result<()> {
-    let with = args.with.iter().map(|text| collaborator(text)).collect::<Result<Vec<_>>>()?;
+pub async fn run(args: ScoreArgs, screen: Screen) -> Result<()> {
+    let (file, dataset) = (args.file.clone(), applicants());
     let node = Node::connect(&args.config.config).await?;
+    let outcome = until_stopped(score(args, &node, &dataset, screen)).await;
+    // Taken back however the run ended; a run that failed before it published has nothing to take back.
+    let taken_back = node.unpublish(&dataset).await;
+    outcome.map_err(|failure| in_file(failure, &dataset, &file))?;
+    taken_back.map(drop).map_err(Failure::from)
+}
+
+async fn score(args: ScoreArgs, node: &Node, name: &str, screen: Screen) -> Result<()> {
+    let with = args.with.iter().map(|text| collaborator(text)).collect::<Result<Vec<_>>>()?;
     let trained: Trained = serde_json::from_str(&node.model_json(&args.model).await?)
         .map_err(|_| Failure::because(Code::Internal, "The node's model part is no JSON text."))?;
     let missing = args.missing.map_or(trained.missing_cells, Into::into);
-    let dataset = Dataset::csv(&args.file)?.name(APPLICANTS).key(args.key);
+    let dataset = Dataset::csv(&args.file)?.name(name).key(args.key);
     let dataset = dataset.key_format(args.key_format.into()).missing(missing);
     let published = node.publish(dataset).await?;
     let mut plan = JobPlan::score(published.name.as_str(), args.model, with);
     plan.join = args.join.map_or(trained.join, Into::into);
     plan.missing = missing;
     plan.purpose = args.purpose;
+    plan.alignment = if args.unbalanced { Alignment::Oprf } else { Alignment::Ecdh };
     let job = node.submit(&plan).await?;
     let mut progress = Progress::new(screen.language);
     let ended = job.finish(|status| progress.job(status)).await;
     progress.finish();
     if let Err(error) = ended {
-        return Err(with_alias(error.into(), &node, screen).await);
+        return Err(with_alias(error.into(), node, screen).await);
     }
     let scores: Scores = job.result().await?;
     write(&args.out, &scores)?;
@@ -139,8 +151,8 @@ async fn score(args: ScoreArgs, screen: Screen) -> Result<()> {
 }
 
 /// A failure about the applicants names the file that the user gave.
-fn in_file(mut failure: hefu::Failure, file: &Path) -> hefu::Failure {
-    if failure.place.dataset.as_deref() == Some(APPLICANTS) {
+fn in_file(mut failure: hefu::Failure, dataset: &str, file: &Path) -> hefu::Failure {
+    if failure.place.dataset.as_deref() == Some(dataset) {
         failure.place.dataset = Some(file.display().to_string());
     }
     failure

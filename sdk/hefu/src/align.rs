@@ -117,7 +117,11 @@ impl Aligned {
     /// What training will teach whom.
     pub fn disclosure(&self) -> Disclosure {
         let collaborators = self.plan.collaborators.iter().map(|c| c.party.as_str());
-        Disclosure::of_training(self.node.alias(), collaborators, self.plan.join)
+        let both_blind = Disclosure::of_training(self.node.alias(), collaborators, self.plan.join);
+        match self.plan.alignment {
+            Alignment::Ecdh => both_blind,
+            Alignment::Oprf => both_blind.with_published_sets(),
+        }
     }
 
     /// Trains: every round, until done.

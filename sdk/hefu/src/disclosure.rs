@@ -32,7 +32,18 @@ const TWO_PARTIES: &str = "as there is one collaborator: its part of each scalar
 const TOGETHER: &str = "together with the initiator it could compute the residual of every training row, hence the sum \
     of all predictors";
 
+const PUBLISHED: &str = "the set that each collaborator publishes, and keeps it: whoever learns that collaborator's key \
+    of the epoch can find out every enterprise in it";
+
 impl Disclosure {
+    /// What unbalanced alignment adds (`spec/oprf.md` section 5).
+    pub(crate) fn with_published_sets(mut self) -> Self {
+        if let Some(initiator) = self.parties.first_mut() {
+            initiator.learns.insert(1, PUBLISHED.to_owned());
+        }
+        self
+    }
+
     /// Of a job, from the JSON array that a node keeps with it; empty where it keeps none.
     pub fn of_job(json: &str) -> Self {
         Disclosure { parties: serde_json::from_str(json).unwrap_or_default() }
