@@ -91,11 +91,11 @@ fn floors(own: &Table, peer: &Table) -> Result<(Floor, Floor)> {
 }
 
 fn faster(work: &dyn Fn() -> Result<()>) -> Result<Floor> {
-    let once = || {
+    let once = || -> Result<Floor> {
         let (start, cpu) = (Instant::now(), cpu_time(libc::CLOCK_PROCESS_CPUTIME_ID));
         work()?;
         let cpu_seconds = cpu_time(libc::CLOCK_PROCESS_CPUTIME_ID) - cpu;
-        Ok(Floor { seconds: start.elapsed().as_secs_f64(), cpu_seconds })
+        Ok::<Floor, hefu::Failure>(Floor { seconds: start.elapsed().as_secs_f64(), cpu_seconds })
     };
     let (first, second): (Floor, Floor) = (once()?, once()?);
     Ok(Floor { seconds: first.seconds.min(second.seconds), cpu_seconds: first.cpu_seconds.min(second.cpu_seconds) })
