@@ -15,6 +15,7 @@ pub mod registry;
 pub mod report;
 mod rng;
 pub mod run;
+pub mod statement;
 pub mod target;
 pub mod transcript;
 pub mod verify;

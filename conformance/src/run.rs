@@ -36,6 +36,8 @@ pub struct Options {
     pub profile: Option<Profile>,
     /// Only this role of the target.
     pub role: Option<Role>,
+    /// Only the handful of cases that say in a few seconds whether more is worth while.
+    pub smoke: bool,
     /// Only these cases (and what they need).
     pub cases: Vec<String>,
     /// Leave out cases that are slow by nature.
@@ -70,6 +72,23 @@ pub struct CaseResult {
     pub transcript: Option<(String, String)>,
 }
 
+impl CaseResult {
+    /// What a statement says of a case: its verdict alone.
+    pub fn stated(case: &Case, verdict: Verdict) -> CaseResult {
+        CaseResult {
+            id: case.id.clone(),
+            clause: case.clause.clone(),
+            profile: case.profile,
+            role: case.role,
+            kind: case.kind,
+            title: case.title.clone(),
+            finding: Finding::undriven(verdict, ""),
+            seconds: 0.0,
+            transcript: None,
+        }
+    }
+}
+
 /// Everything that a run came to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Results {
@@ -85,6 +104,8 @@ pub struct Results {
     pub target: String,
     /// The adapter's name and version.
     pub adapter: String,
+    /// How the target was set up: `stdio`, or `manual` by a person.
+    pub control: String,
     /// SHA-256 of the program under test, hex, where the adapter names it.
     pub artefact_sha256: Option<String>,
     /// Seed.
@@ -146,6 +167,7 @@ pub fn select<'a>(corpus: &'a Corpus, options: &Options) -> Result<Vec<&'a Case>
             && options.role.is_none_or(|role| case.role == role)
             && (options.cases.is_empty() || options.cases.iter().any(|id| id.eq_ignore_ascii_case(&case.id)))
             && !(options.quick && case.slow)
+            && !(options.smoke && !case.smoke)
     };
     let chosen: Vec<&Case> = corpus.cases.iter().filter(|case| wanted(case)).collect();
     let alive = |case: &Case| case.id == liveness(case.role);
@@ -376,7 +398,11 @@ fn summary(
         corpus: corpus.digest.clone(),
         target: format!("{} {}", target.target.name, target.target.version),
         adapter: adapter.name,
-        artefact_sha256: adapter.artefact.and_then(|path| sha256(path.as_ref())),
+        control: if target.control.kind == "manual" { "manual".into() } else { "stdio".into() },
+        artefact_sha256: adapter
+            .artefact
+            .and_then(|path| sha256(path.as_ref()))
+            .or_else(|| target.target.artefact_sha256.clone()),
         seed: options.seed.clone(),
         started,
         seconds: (seconds * 1000.0).round() / 1000.0,

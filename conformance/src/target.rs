@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::case::{Profile, Role};
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ pub struct Control {
 }
 
 /// Limits that the target declares.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Sessions that run at once.

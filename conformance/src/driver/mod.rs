@@ -2,7 +2,7 @@
 
 mod align;
 mod deviate;
-pub(crate) mod host;
+pub mod host;
 mod session;
 mod stream;
 mod vlr;

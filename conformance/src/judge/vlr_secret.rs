@@ -121,7 +121,8 @@ fn slots_hidden(training: &Training<'_>, round: &RoundFacts, sine: &Sine) -> Res
     // Uniform in [−2^f, 2^f) before the dropped primes, about 2^50 each, are divided away.
     let dropped = 50 * (ring.primes.len() - ring.kept().len()) as i32;
     let flood = 2f64.powi(ring.flood as i32 - dropped) / 3f64.sqrt();
-    let spread = (noise.iter().map(|e| e * e).sum::<f64>() / N as f64).sqrt();
+    let mean = noise.iter().sum::<f64>() / N as f64;
+    let spread = (noise.iter().map(|e| (e - mean) * (e - mean)).sum::<f64>() / N as f64).sqrt();
     if spread < flood / 2.0 {
         return Err(format!("RLWE-3: round {number}: the noise of MASKED is 2^{:.1}, no flood", spread.log2()));
     }

@@ -84,6 +84,14 @@ pub fn parse(bytes: &[u8]) -> Result<Envelope, String> {
 }
 
 impl Envelope {
+    /// The one text that [`seal`] gives this envelope.
+    pub fn text(&self) -> Vec<u8> {
+        let signature = TextSignature { keyid: self.keyid.clone(), sig: STANDARD.encode(self.signature) };
+        let payload = STANDARD.encode(&self.payload);
+        let text = Text { payload_type: self.payload_type.clone(), payload, signatures: vec![signature] };
+        serde_json::to_vec(&text).unwrap_or_default()
+    }
+
     /// Whether `public` made the signature.
     pub fn verifies(&self, public: &[u8; 32]) -> bool {
         verify(public, &signed_bytes(&self.payload_type, &self.payload), &self.signature)

@@ -35,13 +35,7 @@ struct Host<'a, C> {
 }
 
 /// Drives one dialogue of a case in which the target initiates.
-pub(crate) async fn drive<C: Control>(
-    control: &mut C,
-    world: &World,
-    case: &Case,
-    label: &str,
-    earlier: Option<&Run>,
-) -> Run {
+pub async fn drive<C: Control>(control: &mut C, world: &World, case: &Case, label: &str, earlier: Option<&Run>) -> Run {
     let record = Recorder::new(label);
     let told = match host(control, world, case, &record, label).await {
         Ok(mut host) => host.flow(earlier).await,

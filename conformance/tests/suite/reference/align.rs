@@ -71,7 +71,7 @@ impl Aligner {
     }
 
     /// Key of each row of the job; none where it is unmatched.
-    pub(super) fn rows(&self) -> Vec<Option<&String>> {
+    pub(super) fn job(&self) -> Vec<Option<&String>> {
         self.positions.iter().map(|p| self.keys.get(*p as usize)).collect()
     }
 

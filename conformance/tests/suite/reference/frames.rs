@@ -115,7 +115,7 @@ fn begin(
 ) -> Result<(Trainer, super::train::Out), Status> {
     let cells = &node.cells[&session.dataset];
     let rows: Vec<Option<Vec<f64>>> =
-        aligner.rows().into_iter().map(|key| key.and_then(|key| cells.get(key).cloned())).collect();
+        aligner.job().into_iter().map(|key| key.and_then(|key| cells.get(key).cloned())).collect();
     let plan = session.training.clone().unwrap_or_default();
     Trainer::new(node.clone(), transcript, plan, &rows, aligner.training)
 }

@@ -157,9 +157,8 @@ impl Trainer {
         if !lambda.is_finite() {
             return Err(malformed());
         }
-        let agreed = rows as usize == self.rows
-            && evaluations == self.plan.max_evaluations
-            && lambda == self.plan.lambda;
+        let agreed =
+            rows as usize == self.rows && evaluations == self.plan.max_evaluations && lambda == self.plan.lambda;
         let possible = positives > 0 && (positives as usize) < self.rows;
         if !(agreed || self.has("ignores-plan-numbers")) || !possible {
             return Err(refuse("SHAPE_MISMATCH"));
@@ -419,9 +418,10 @@ impl Trainer {
         let mut wrapped = false;
         for (j, half) in halves.iter().enumerate() {
             let fixed = self.block.fixed(j);
-            let own = fixed.iter().zip(&gather.share).fold(0, |sum: u64, (x, r)| {
-                sum.wrapping_add((*x as u64).wrapping_mul(*r))
-            });
+            let own = fixed
+                .iter()
+                .zip(&gather.share)
+                .fold(0, |sum: u64, (x, r)| sum.wrapping_add((*x as u64).wrapping_mul(*r)));
             let sum = half.wrapping_sub(own) as i64 as f64 / scale;
             let bound = self.block.x[j].iter().map(|x| x.abs()).sum::<f64>() + 1.0;
             wrapped |= sum.abs() > bound && !self.has("never-flags");
@@ -436,8 +436,8 @@ impl Trainer {
         if values.iter().any(|v| v.abs() >= 4096.0) && !self.has("no-scalar-limit") {
             return Err(refuse("SCALAR_TOO_LARGE"));
         }
-        let short = |v: &f64| if self.has("sums-in-single-precision") { f64::from(*v as f32) } else { *v };
-        let words = values.iter().map(|v| (short(v) * vlr::SCALAR).round() as i64 as u64).collect();
+        let scale = if self.has("scalars-one-bit-off") { vlr::SCALAR / 2.0 } else { vlr::SCALAR };
+        let words = values.iter().map(|v| (v * scale).round() as i64 as u64).collect();
         let payload = vlr::scalars(self.round, flags, words);
         let out = self.say(vlr::SCALARS, payload);
         self.round += 1;
