@@ -16,7 +16,7 @@ pub fn exit_number(code: Code) -> u8 {
         Code::PortTaken | Code::Configuration | Code::Usage | Code::Disk => 2,
         Code::UnknownJob | Code::UnknownSession | Code::BadPartyId | Code::MalformedDocument => 2,
         Code::PeerUnreachable | Code::PeerSlow | Code::LinkCut | Code::ControlUnreachable => 3,
-        Code::UntrustedCertificate | Code::BadSignature | Code::TooManyJobs => 4,
+        Code::UntrustedCertificate | Code::BadSignature | Code::TooManyJobs | Code::NodeMemory => 4,
         Code::NormTooLarge | Code::ScalarTooLarge | Code::PredictorTooLarge | Code::TooManyRows => 5,
         Code::Internal => 70,
         code => match code.number() / 1000 {

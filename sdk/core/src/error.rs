@@ -286,6 +286,8 @@ codes! {
     Internal = 7006, "INTERNAL", Never, Node;
     /// The command line is not valid.
     Usage = 7007, "USAGE", Never, Call;
+    /// The node has no memory left for a further session.
+    NodeMemory = 7008, "NODE_MEMORY", After, Session;
 }
 
 /// Where a failure lies: dataset, data row (from 1), column. Never a value.

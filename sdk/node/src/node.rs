@@ -178,7 +178,7 @@ fn prepare(config: NodeConfig, identity: Identity, log: Log, interconnect: Socke
         files::remove_partial(&state.join(folder));
     }
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&state.join("hefu.db"))?);
-    let jobs = Jobs::open(store.clone(), config.limits.max_jobs, &identity.party)?;
+    let jobs = Jobs::open(store.clone(), &config.limits, &identity.party)?;
     let trust = Arc::new(Trust::open(&state));
     let tls = PartyTls::new(trust.clone(), identity.tls.clone());
     let datasets = Datasets::new(state.join("datasets"));

@@ -40,4 +40,11 @@ pub(super) const TEXTS: &[Row] = &[
         "请附版本和此消息上报。",
     ),
     (Code::Usage, "The command line is not valid.", "命令行参数无效。", "See --help.", "请查看 --help。"),
+    (
+        Code::NodeMemory,
+        "The node has no memory left for a further session.",
+        "本节点没有足够内存接受新的会话。",
+        "Try again when other jobs have ended, or raise limits.max_node_bytes at that node.",
+        "请待其他作业结束后重试，或在该节点调大 limits.max_node_bytes。",
+    ),
 ];

@@ -1,5 +1,5 @@
 //! How much of what peers sent may wait in memory, and whether they go on sending (FRAME-12 to FRAME-15).
-use hefu_core::Rank;
+use hefu_core::{Fault, Rank};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -39,11 +39,13 @@ pub(crate) fn allowance(bytes: u64, idle: Duration) -> Duration {
     idle + Duration::from_millis(bytes.saturating_mul(1000) / LEAST_RATE)
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Beat {
     heard: Instant,
     /// When a message that has begun must be whole.
     due: Option<Instant>,
+    /// Why its link is over.
+    end: Option<Fault>,
 }
 
 /// When each rank was last heard, and what it owes.
@@ -52,7 +54,7 @@ pub(super) struct Pulse(Arc<Mutex<Vec<Beat>>>);
 
 impl Pulse {
     pub(super) fn new(parties: usize) -> Self {
-        Pulse(Arc::new(Mutex::new(vec![Beat { heard: Instant::now(), due: None }; parties])))
+        Pulse(Arc::new(Mutex::new(vec![Beat { heard: Instant::now(), due: None, end: None }; parties])))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Beat>> {
@@ -80,6 +82,18 @@ impl Pulse {
         }
     }
 
+    /// A link is over, and not in order: whoever computes need not go on, though messages wait.
+    pub(super) fn ended(&self, rank: Rank, fault: &Fault) {
+        if let Some(beat) = self.lock().get_mut(rank.index()) {
+            beat.end.get_or_insert_with(|| fault.clone());
+        }
+    }
+
+    /// Why a link is over, where one is.
+    pub(super) fn end(&self) -> Option<Fault> {
+        self.lock().iter().find_map(|beat| beat.end.clone())
+    }
+
     /// When one who waits since `start` need wait no longer, as things are now.
     pub(super) fn deadline(&self, start: Instant, idle: Duration) -> Instant {
         let beats = self.lock();
@@ -89,14 +103,14 @@ impl Pulse {
         due.map_or(silent, |due| silent.min(due.max(start + idle)))
     }
 
-    /// The slowest of some ranks: one that owes a message since long, else the one that was silent longest.
-    pub(super) fn slowest(&self, ranks: impl Iterator<Item = Rank>) -> Option<Rank> {
+    /// The slowest of some ranks, and whether it owes a message since long: else it was silent longest.
+    pub(super) fn slowest(&self, ranks: impl Iterator<Item = Rank>) -> Option<(Rank, bool)> {
         let (beats, now) = (self.lock(), Instant::now());
-        let key = |rank: &Rank| {
-            let beat = beats.get(rank.index());
-            (!beat.is_some_and(|beat| beat.due.is_some_and(|due| due <= now)), beat.map(|beat| beat.heard))
-        };
-        ranks.min_by_key(key)
+        let ranked = ranks.filter_map(|rank| {
+            let beat = beats.get(rank.index())?;
+            Some((beat.due.is_none_or(|due| due > now), beat.heard, rank))
+        });
+        ranked.min_by_key(|(is_even, heard, _)| (*is_even, *heard)).map(|(is_even, _, rank)| (rank, !is_even))
     }
 }
 
@@ -132,8 +146,8 @@ mod tests {
         pulse.heard(Rank(2));
         assert_eq!(pulse.deadline(start, idle), start + idle, "frames do not put off what is due");
         tokio::time::sleep(Duration::from_millis(1)).await;
-        assert_eq!(pulse.slowest([Rank(1), Rank(2)].into_iter()), Some(Rank(2)));
+        assert_eq!(pulse.slowest([Rank(1), Rank(2)].into_iter()), Some((Rank(2), true)));
         pulse.whole(Rank(2));
-        assert_eq!(pulse.slowest([Rank(1), Rank(2)].into_iter()), Some(Rank(1)));
+        assert_eq!(pulse.slowest([Rank(1), Rank(2)].into_iter()), Some((Rank(1), false)));
     }
 }

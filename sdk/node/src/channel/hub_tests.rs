@@ -1,53 +1,6 @@
 use super::*;
-use crate::channel::{Frame, Source};
-use hefu_core::{PartyId, SessionId};
-use hefu_crypto::Agreement;
-use hefu_protocol::frame::{Opener, Sealer};
-use hefu_protocol::session::Keys;
+use crate::channel::hands::{Peer, message, wired};
 use std::time::Duration;
-use tokio_stream::wrappers::ReceiverStream;
-
-const LIMITS: Limits = Limits { max_chunk: 1 << 10, max_message: 1 << 20 };
-const SESSION: SessionId = SessionId([7; 16]);
-
-fn keys(own: u16, parties: u16) -> Keys {
-    let secrets: Vec<_> = (0..parties).map(|rank| Agreement::new([rank as u8 + 1; 32])).collect();
-    let public: Vec<_> = secrets.iter().map(Agreement::public).collect();
-    Keys::derive(SESSION, Rank(own), [3; 32], &secrets[usize::from(own)], &public).unwrap()
-}
-
-/// A peer by hand: what it sends and what it gets.
-struct Peer {
-    rank: Rank,
-    keys: Keys,
-    sealers: Vec<Sealer>,
-    openers: Vec<Opener>,
-    to_hub: mpsc::Sender<Result<Frame, Fault>>,
-    from_hub: mpsc::Receiver<Result<Frame, Fault>>,
-}
-
-impl Peer {
-    /// Seals a message and sends as many of its frames as are asked for.
-    async fn send_part(&mut self, to: u16, message: Message, frames: usize) {
-        for frame in self.sealers[usize::from(to)].seal(&message).unwrap().into_iter().take(frames) {
-            self.to_hub.send(Ok(frame.into())).await.unwrap();
-        }
-    }
-
-    async fn send(&mut self, to: u16, message: Message) {
-        self.send_part(to, message, usize::MAX).await;
-    }
-
-    /// The next whole message from a rank; `None` where the hub has dropped the link.
-    async fn receive(&mut self, from: u16) -> Option<Message> {
-        loop {
-            let frame = self.from_hub.recv().await?.unwrap();
-            if let Some(message) = self.openers[usize::from(from)].open(&frame.header, &frame.body).unwrap() {
-                return Some(message);
-            }
-        }
-    }
-}
 
 struct World {
     hub: Hub,
@@ -57,33 +10,9 @@ struct World {
 
 /// A hub of `peers` peers, each with `share` bytes of memory; a peer that reads nothing is slow after `idle`.
 fn world(peers: u16, share: u64, idle: Duration) -> World {
-    let parties: Vec<_> = (0..=peers).map(|rank| PartyId::parse(&format!("lei:P{rank}")).unwrap()).collect();
-    let wiring = Wiring {
-        session: SESSION,
-        own: Rank(0),
-        parties: parties.into(),
-        keys: Arc::new(keys(0, peers + 1)),
-        limits: LIMITS,
-        memory: share * u64::from(peers),
-        idle,
-    };
-    let (mut links, mut hands) = (Vec::new(), Vec::new());
-    for rank in 1..=peers {
-        let ((to_hub, source), (sink, from_hub)) = (mpsc::channel(2), mpsc::channel(2));
-        let source: Source = Box::pin(ReceiverStream::new(source));
-        links.push(Duplex { peer: Rank(rank), source, sink });
-        let keys = keys(rank, peers + 1);
-        let others = || (0..=peers).map(Rank);
-        let sealers = others().map(|to| keys.sealer(to, LIMITS.max_chunk)).collect();
-        let openers = others().map(|from| keys.opener(from, LIMITS)).collect();
-        hands.push(Peer { rank: Rank(rank), keys, sealers, openers, to_hub, from_hub });
-    }
+    let (wiring, links, peers) = wired(0, peers + 1, share * u64::from(peers), idle);
     let stopper = Stopper::new();
-    World { hub: Hub::open(wiring, links, Arc::default(), &stopper), peers: hands, stopper }
-}
-
-fn message(stage: Stage, bytes: usize) -> Message {
-    Message { kind: Kind::Scalars, stage: stage.number(), round: 1, payload: vec![9; bytes] }
+    World { hub: Hub::open(wiring, links, Arc::default(), &stopper), peers, stopper }
 }
 
 fn far() -> Instant {
@@ -169,7 +98,7 @@ async fn a_liar_and_one_that_tells_an_error_are_lost_with_the_reason() {
     let World { mut hub, mut peers, .. } = world(4, 1 << 20, Duration::from_secs(60));
     let mut frame = peers[0].sealers[0].seal(&message(Stage::Train, 10)).unwrap().remove(0);
     frame.body[3] ^= 1;
-    peers[0].to_hub.send(Ok(frame.into())).await.unwrap();
+    peers[0].to_node.send(Ok(frame.into())).await.unwrap();
     assert_eq!(next(&mut hub).await, Err((Rank(1), Code::BadSeal)));
     let error = Message::error(2, Code::TooManyRows, br#"{"code":7003,"party":"lei:P2","cause":"","next":""}"#);
     peers[1].send(0, error).await;

@@ -1,5 +1,7 @@
 //! The channel of a session: sealed frames in, sealed frames out, and the relay between collaborators.
 mod budget;
+#[cfg(test)]
+mod hands;
 mod hub;
 mod outbox;
 mod port;
@@ -134,8 +136,19 @@ impl Traffic {
 pub(crate) enum Event {
     /// A whole message, its authenticated sender, and its place in memory.
     Message(Rank, Message, Claim),
-    /// A link is over. `clean`: the peer closed its direction.
-    Ended { link: Rank, fault: Fault, clean: bool },
+    /// A link is over.
+    Ended { link: Rank, fault: Fault, end: End },
+}
+
+/// How a link ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The peer closed its direction in order.
+    Closed,
+    /// The peer said why it has ended the session, or the network did.
+    Told,
+    /// This side ends it: the peer broke a rule or does not keep up.
+    Refused,
 }
 
 /// The switch that ends a job from outside: its first fault is the one that counts.

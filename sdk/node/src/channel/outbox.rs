@@ -1,6 +1,6 @@
 //! What waits to leave for one peer, and the task that seals and sends it: whoever puts something in never waits.
 use super::budget::allowance;
-use super::{Event, Frame, LAST_WORDS, Sink, Traffic};
+use super::{End, Event, Frame, LAST_WORDS, Sink, Traffic};
 use hefu_core::{Code, Fault, PartyId, Rank};
 use hefu_protocol::Message;
 use hefu_protocol::frame::Sealer;
@@ -105,7 +105,7 @@ impl Sender {
                     // What the reader of the link has to say is the better reason.
                     tokio::time::sleep(LAST_WORDS).await;
                 }
-                let _ = self.inbox.send(Event::Ended { link: self.link, fault, clean: false }).await;
+                let _ = self.inbox.send(Event::Ended { link: self.link, fault, end: End::Refused }).await;
                 return;
             }
             self.outbox.took(bytes);

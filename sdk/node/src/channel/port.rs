@@ -2,7 +2,7 @@
 use super::budget::{Budget, Claim, Pulse, allowance};
 use super::reader::{Reader, Relay};
 use super::{
-    Duplex, Event, Frame, LAST_WORDS, QUEUED_MESSAGES, Sink, Stopper, Traffic, Wiring, blame, peer_error, stopped,
+    Duplex, End, Event, Frame, LAST_WORDS, QUEUED_MESSAGES, Sink, Stopper, Traffic, Wiring, blame, peer_error, stopped,
 };
 use hefu_core::{Code, Fault, PartyId, Rank, Stage};
 use hefu_protocol::frame::{Receiver, Sealer};
@@ -32,6 +32,7 @@ pub(crate) struct Port {
     held: VecDeque<(Rank, Message, Claim)>,
     held_bytes: u64,
     pulse: Pulse,
+    over: Vec<Rank>,
     traffic: Arc<Traffic>,
     stop: watch::Receiver<Option<Fault>>,
     readers: Vec<AbortHandle>,
@@ -77,6 +78,7 @@ impl Port {
         }
         Port {
             pulse,
+            over: Vec::new(),
             stop: stopper.watch(),
             held: VecDeque::new(),
             held_bytes: 0,
@@ -101,9 +103,29 @@ impl Port {
         blame(error, &self.wiring.parties)
     }
 
-    /// The fault that has stopped the job, if one has.
+    /// What has stopped the job or ended a link, if anything has: for long computations between two messages.
+    ///
+    /// # Errors
+    /// That fault.
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        self.stop.borrow().clone().map_or(Ok(()), Err)
+        let stopped = self.stop.borrow().clone();
+        stopped.or_else(|| self.pulse.end()).map_or(Ok(()), Err)
+    }
+
+    /// Peers that have said themselves why the session is over: they need not be told.
+    pub(crate) fn over(&mut self) -> Vec<Rank> {
+        while let Ok(event) = self.inbox.try_recv() {
+            self.note(&event);
+        }
+        std::mem::take(&mut self.over)
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Message(rank, message, _) if message.kind == Kind::Error => self.over.push(*rank),
+            Event::Ended { link, fault, end: End::Told } if fault.code != Code::LinkCut => self.over.push(*link),
+            _ => {}
+        }
     }
 
     /// Seals a message, frame by frame, and hands the frames to the network.
@@ -204,6 +226,7 @@ impl Port {
     }
 
     fn accept(&mut self, event: Option<Event>) -> Result<(Rank, Message, Claim), Fault> {
+        event.iter().for_each(|event| self.note(event));
         match event {
             Some(Event::Message(rank, message, _)) if message.kind == Kind::Error => {
                 Err(peer_error(&self.wiring.parties, rank, &message))
@@ -228,11 +251,12 @@ impl Port {
     fn slow(&self) -> Fault {
         let others = self.wiring.others().filter(|rank| self.outlets[rank.index()].is_some());
         let links = others.filter(|rank| self.wiring.own == Rank::INITIATOR || *rank == Rank::INITIATOR);
-        let fault = Fault::new(Code::PeerSlow).citing("FRAME-12");
-        match self.pulse.slowest(links) {
-            Some(rank) => fault.by(&self.wiring.party(rank)),
-            None => fault,
-        }
+        let (slowest, owes) = match self.pulse.slowest(links) {
+            Some(slowest) => slowest,
+            None => return Fault::new(Code::PeerSlow).citing("FRAME-12"),
+        };
+        let requirement = if owes { "FRAME-13" } else { "FRAME-12" };
+        Fault::new(Code::PeerSlow).by(&self.wiring.party(slowest)).citing(requirement)
     }
 
     /// Waits until a link ends; messages that still arrive are dropped. `None`: the peer closed its direction in order.
@@ -264,14 +288,15 @@ impl Port {
         }
     }
 
-    fn verdict(&self, event: Option<Event>) -> Option<Fault> {
+    fn verdict(&mut self, event: Option<Event>) -> Option<Fault> {
+        event.iter().for_each(|event| self.note(event));
         match event {
             Some(Event::Message(rank, message, _)) if message.kind == Kind::Error => {
                 Some(peer_error(&self.wiring.parties, rank, &message))
             }
             Some(Event::Message(rank, ..)) => Some(self.blame(&Error::unexpected(rank))),
-            Some(Event::Ended { clean: true, .. }) | None => None,
-            Some(Event::Ended { fault, clean: false, .. }) => Some(fault),
+            Some(Event::Ended { end: End::Closed, .. }) | None => None,
+            Some(Event::Ended { fault, .. }) => Some(fault),
         }
     }
 
@@ -310,3 +335,7 @@ fn error_message(fault: &Fault, stage: Stage) -> Message {
     });
     Message::error(stage.number(), fault.code, json.to_string().as_bytes())
 }
+
+#[cfg(test)]
+#[path = "port_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! Reading one link: check, open or relay, hand over.
 use super::budget::{Budget, Claim, Pulse};
 use super::outbox::{Item, Outbox};
-use super::{Event, Frame, Sink, Source, Traffic, blame};
+use super::{End, Event, Frame, Sink, Source, Traffic, blame};
 use hefu_core::{Code, Fault, PartyId, Rank};
 use hefu_protocol::Error;
 use hefu_protocol::frame::{Header, Receiver};
@@ -44,10 +44,10 @@ impl Reader {
                 Some(Ok(frame)) => match self.take(frame).await {
                     Ok(None) => continue,
                     Ok(Some(event)) => event,
-                    Err(fault) => self.ended(fault, false),
+                    Err(fault) => self.ended(fault, End::Refused),
                 },
-                Some(Err(fault)) => self.ended(fault, false),
-                None => self.ended(self.fault(Code::LinkCut), true),
+                Some(Err(fault)) => self.ended(fault, End::Told),
+                None => self.ended(self.fault(Code::LinkCut), End::Closed),
             };
             let is_end = matches!(&event, Event::Ended { link, .. } if *link == self.peer);
             if self.inbox.send(event).await.is_err() || is_end {
@@ -56,8 +56,11 @@ impl Reader {
         }
     }
 
-    fn ended(&self, fault: Fault, clean: bool) -> Event {
-        Event::Ended { link: self.peer, fault, clean }
+    fn ended(&self, fault: Fault, end: End) -> Event {
+        if end != End::Closed {
+            self.pulse.ended(self.peer, &fault);
+        }
+        Event::Ended { link: self.peer, fault, end }
     }
 
     fn fault(&self, code: Code) -> Fault {
@@ -122,7 +125,7 @@ impl Reader {
             }
             Relay::Queued(outbox) => {
                 let fits = outbox.put(Item::Relayed(frame));
-                Ok(fits.err().map(|fault| Event::Ended { link: to, fault, clean: false }))
+                Ok(fits.err().map(|fault| Event::Ended { link: to, fault, end: End::Refused }))
             }
         }
     }

@@ -4,7 +4,7 @@ mod meter;
 pub(crate) use meter::{StageCost, cpu_seconds, peak_rss_mib};
 
 use crate::channel::Port;
-use hefu_core::{Fault, Progress, Stage};
+use hefu_core::{Fault, Progress, Rank, Stage};
 use hefu_protocol::{Machine, Next};
 use meter::Meter;
 use std::time::Duration;
@@ -44,6 +44,11 @@ impl Driver {
     /// The fault that a peer has told already, if one has.
     pub(crate) fn told(&mut self) -> Option<Fault> {
         self.port.told()
+    }
+
+    /// Peers that have said themselves why the session is over.
+    pub(crate) fn over(&mut self) -> Vec<Rank> {
+        self.port.over()
     }
 
     /// Gives the port back.

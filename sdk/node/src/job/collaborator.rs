@@ -2,8 +2,9 @@
 use super::approval;
 use super::disclosure::{Facts, disclosure};
 use super::initiator::named;
-use super::live::{JobSlot, LiveJob, Success};
+use super::live::{LiveJob, Success};
 use super::model::{ModelPart, Origin};
+use super::places::JobSlot;
 use super::prepare::{Rules, Waivers, Wanted, data_fault, load, matrices, sources};
 use super::record::{Disclosure, JobKind, JobRecord, JobState};
 use super::result::{self, Head};

@@ -3,8 +3,9 @@
 use super::approval;
 use super::disclosure::{Facts, disclosure};
 use super::invite::{Invitation, Negotiated, Opened};
-use super::live::{JobSlot, LiveJob, Success};
+use super::live::{LiveJob, Success};
 use super::model::{ModelPart, Origin};
+use super::places::JobSlot;
 use super::plan::JobPlan;
 use super::prepare::{Rules, Waivers, Wanted, data_fault, load, matrices, sources};
 use super::record::{Disclosure, JobKind, JobRecord, JobState};
@@ -226,6 +227,7 @@ impl Conduct {
             (Ok(_), Some(fault)) | (Err(fault), _) => Err(fault),
         };
         if let Err(fault) = &outcome {
+            invitation.leave_out(&driver.over());
             invitation.abort(fault).await;
         }
         // The streams stay open until every collaborator knows how the session ends.

@@ -37,7 +37,7 @@ enum Standing {
     Open,
     /// It turned the offer away, and keeps the job waiting for approval.
     Waiting,
-    /// It refused the offer and holds nothing.
+    /// It refused the offer and holds nothing, or has ended the session by itself.
     Refused,
 }
 
@@ -239,6 +239,13 @@ impl Invitation {
         match silent.and_then(|index| self.links.get(index)) {
             Some(link) => fault.by(&link.party),
             None => fault,
+        }
+    }
+
+    /// These ranks have said themselves why the session is over: they need not be told.
+    pub(crate) fn leave_out(&self, ranks: &[Rank]) {
+        for index in ranks.iter().filter_map(|rank| rank.index().checked_sub(1)) {
+            self.stands(index, Standing::Refused);
         }
     }
 

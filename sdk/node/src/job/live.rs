@@ -1,15 +1,14 @@
 //! Jobs at work, and those that ended.
+use super::places::{JobSlot, Places};
 use super::{JobRecord, JobState};
 use crate::channel::Stopper;
+use crate::config::LimitsSection;
 use crate::store::{self, Store};
 use crate::{Error, driver};
 use hefu_core::{Code, Fault, JobId, PartyId, Progress};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
-
-/// The right to run one job (SESS-14).
-pub(crate) struct JobSlot(#[allow(dead_code)] OwnedSemaphorePermit);
+use tokio::sync::{Notify, watch};
 
 /// A job at work.
 pub(crate) struct LiveJob {
@@ -28,8 +27,7 @@ pub(crate) struct Success {
 pub(crate) struct Jobs {
     store: Arc<dyn Store>,
     live: Mutex<HashMap<JobId, Arc<LiveJob>>>,
-    slots: Arc<Semaphore>,
-    max_jobs: u32,
+    places: Places,
 }
 
 impl Jobs {
@@ -38,7 +36,7 @@ impl Jobs {
     ///
     /// # Errors
     /// `DISK`.
-    pub(crate) fn open(store: Arc<dyn Store>, max_jobs: u32, own: &PartyId) -> Result<Self, Error> {
+    pub(crate) fn open(store: Arc<dyn Store>, limits: &LimitsSection, own: &PartyId) -> Result<Self, Error> {
         let mut live = HashMap::new();
         for mut record in store.jobs()?.into_iter().filter(|record| !record.state.is_final()) {
             if record.state == JobState::AwaitingApproval && record.initiator != *own {
@@ -50,8 +48,7 @@ impl Jobs {
             record.error = Some((&Fault::new(Code::NodeStopped)).into());
             store.save_job(&record)?;
         }
-        let slots = Arc::new(Semaphore::new(max_jobs as usize));
-        Ok(Jobs { store, live: Mutex::new(live), slots, max_jobs })
+        Ok(Jobs { store, live: Mutex::new(live), places: Places::new(limits) })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Arc<LiveJob>>> {
@@ -61,20 +58,19 @@ impl Jobs {
     /// A place for one more job.
     ///
     /// # Errors
-    /// `TOO_MANY_JOBS` (SESS-14).
+    /// `TOO_MANY_JOBS` (SESS-14); `NODE_MEMORY` (FRAME-15).
     pub(crate) fn slot(&self) -> Result<JobSlot, Fault> {
-        let permit = self.slots.clone().try_acquire_owned();
-        permit.map(JobSlot).map_err(|_| Fault::new(Code::TooManyJobs).citing("SESS-14"))
+        self.places.slot()
     }
 
     /// Number of jobs at work.
     pub(crate) fn running(&self) -> u32 {
-        self.max_jobs.saturating_sub(u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX))
+        self.places.running()
     }
 
     /// Waits until no job is at work.
     pub(crate) async fn idle(&self) {
-        let _ = self.slots.acquire_many(self.max_jobs).await;
+        self.places.idle().await;
     }
 
     /// Writes a new job down and makes it visible.
@@ -146,8 +142,7 @@ impl Jobs {
 
     /// A place for one more job, as soon as there is one.
     pub(crate) async fn slot_when_free(&self) -> Result<JobSlot, Fault> {
-        let permit = self.slots.clone().acquire_owned().await;
-        permit.map(JobSlot).map_err(|_| Fault::new(Code::TooManyJobs).citing("SESS-14"))
+        self.places.slot_when_free().await
     }
 
     /// Writes down how a job ended, shows it to those who watch, and forgets that it was at work.

@@ -6,6 +6,7 @@ mod initiator;
 mod invite;
 mod live;
 mod model;
+mod places;
 mod plan;
 mod prepare;
 mod record;
@@ -15,8 +16,9 @@ mod unbalanced;
 pub(crate) use approval::{ask, restore as restore_waiting};
 pub(crate) use collaborator::{collaborate, record_of};
 pub(crate) use initiator::{named, submit};
-pub(crate) use live::{JobSlot, Jobs, LiveJob, Success};
+pub(crate) use live::{Jobs, LiveJob, Success};
 pub(crate) use model::{ModelPart, Origin};
+pub(crate) use places::JobSlot;
 pub(crate) use prepare::{data_fault, sources};
 pub(crate) use record::{Disclosure, Failure, JobKind, JobRecord, JobState};
 

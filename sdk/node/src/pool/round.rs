@@ -77,7 +77,7 @@ impl Links {
 fn is_passing(fault: &Fault) -> bool {
     let number = fault.code.number();
     (1000..2000).contains(&number) && fault.code != Code::UntrustedCertificate
-        || matches!(fault.code, Code::NodeStopped | Code::TooManyJobs | Code::Disk)
+        || matches!(fault.code, Code::NodeStopped | Code::TooManyJobs | Code::NodeMemory | Code::Disk)
 }
 
 /// What opening a round needs.

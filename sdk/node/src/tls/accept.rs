@@ -1,8 +1,10 @@
-//! Accepting connections: each handshake in a task of its own, with a time limit, so that a slow peer blocks nobody.
+//! Accepting connections: each handshake in a task of its own, with a time limit, so that a slow peer blocks nobody. Of
+//! too many that are half open the oldest goes: one that means it is done long before.
 use crate::Log;
 use crate::tls::{HANDSHAKE_TIMEOUT, party_of};
 use hefu_core::PartyId;
 use rustls::ServerConfig;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -11,15 +13,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-/// Handshakes at a time.
-const HANDSHAKES: usize = 128;
+/// Handshakes at a time; a further one ends the oldest.
+const HANDSHAKES: usize = 256;
 /// How long a refused client has to read its alert before the connection is reset.
 const ALERT_DRAIN: Duration = Duration::from_secs(1);
 
@@ -96,10 +99,10 @@ pub(crate) fn accept(
 ) -> impl Stream<Item = io::Result<Accepted>> {
     let (sender, receiver) = mpsc::channel(16);
     let acceptor = TlsAcceptor::from(config);
-    let (on_accept, slots) = (Arc::new(on_accept), Arc::new(Semaphore::new(HANDSHAKES)));
+    let on_accept = Arc::new(on_accept);
     tokio::spawn(async move {
+        let mut under_way = VecDeque::<JoinHandle<()>>::new();
         loop {
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let (tcp, address) = tokio::select! {
                 () = sender.closed() => return,
                 accepted = listener.accept() => match accepted {
@@ -113,17 +116,21 @@ pub(crate) fn accept(
             };
             let (acceptor, sender) = (acceptor.clone(), sender.clone());
             let (log, on_accept) = (log.clone(), on_accept.clone());
-            tokio::spawn(async move {
-                let done = handshake(acceptor, tcp).await;
-                drop(slot);
-                match done {
+            under_way.retain(|handshake| !handshake.is_finished());
+            if under_way.len() >= HANDSHAKES
+                && let Some(oldest) = under_way.pop_front()
+            {
+                oldest.abort();
+            }
+            under_way.push_back(tokio::spawn(async move {
+                match handshake(acceptor, tcp).await {
                     Ok(accepted) => {
                         on_accept(&accepted.peer);
                         let _ = sender.send(Ok(accepted)).await;
                     }
                     Err(cause) => log(&format!("refused a connection from {}: {cause}", address_only(address))),
                 }
-            });
+            }));
         }
     });
     ReceiverStream::new(receiver)

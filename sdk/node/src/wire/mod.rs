@@ -22,6 +22,7 @@ use hefu_proto::v1;
 use routes::Routes;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::transport::Server;
@@ -51,8 +52,14 @@ async fn until_stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
 }
 
+/// Calls that one connection may have open at a time.
+const CALLS: u32 = 128;
+/// Least time for a call's answer: a Close may wait for the last stage.
+const LEAST_TIMEOUT: Duration = Duration::from_secs(20);
+
 fn server() -> Server {
     Server::builder()
+        .max_concurrent_streams(CALLS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(HTTP2_FRAME)
@@ -73,7 +80,9 @@ pub(crate) async fn serve_parties(
         .with(CatalogServiceServer::new(catalog::Catalog(shared.clone())))
         .with(SessionServiceServer::new(session::Sessions(shared.clone())).max_decoding_message_size(MAX_DECODED))
         .with(ChannelServiceServer::new(channel::Channels(shared.clone())).max_decoding_message_size(MAX_DECODED));
-    let served = server().serve_with_incoming_shutdown(routes, incoming, until_stopped(stop)).await;
+    // A call whose request does not come has the idle time; a stream that is open has its own clock.
+    let timeout = shared.config.limits.idle_timeout().max(LEAST_TIMEOUT);
+    let served = server().timeout(timeout).serve_with_incoming_shutdown(routes, incoming, until_stopped(stop)).await;
     if let Err(error) = served {
         shared.log(&format!("the interconnect side stopped: {error}"));
     }
