@@ -1,4 +1,5 @@
 //! `hefu bench`: real nodes, generated tables, beside the floor that the kernels set in the same run.
+mod aggregate;
 mod floor;
 mod frames;
 mod tables;
@@ -34,6 +35,12 @@ pub enum BenchCommand {
   hefu bench train --rows 30000 --columns 23 --parties 2
   hefu bench train --rows 30000 --columns 100 --parties 3 --json")]
     Train(TrainArgs),
+    /// One secure sum: CPU seconds of all participants beside the plain sum and the expansion of the masks.
+    #[command(after_help = "Examples:
+  hefu bench aggregate --values 1000000 --parties 10
+  hefu bench aggregate --values 1000000 --parties 10 --drop 3 --json
+  hefu bench aggregate --values 1000000 --parties 10 --local")]
+    Aggregate(aggregate::AggregateArgs),
     /// The channel: MB/s of messages beside bare gRPC streaming over the same connection.
     #[command(after_help = "Examples:
   hefu bench frames
@@ -77,6 +84,7 @@ pub async fn run(command: BenchCommand, screen: Screen) -> Result<()> {
         match command {
             BenchCommand::Align(args) => align(&args, screen).await,
             BenchCommand::Train(args) => train(&args, screen).await,
+            BenchCommand::Aggregate(args) => aggregate::run(&args, screen).await,
             BenchCommand::Frames(args) => frames::run(&args, screen).await,
             BenchCommand::FramesReceiver(args) => frames::run_receiver(&args).await,
         }
@@ -208,7 +216,7 @@ fn input(folder: &Path, rank: usize, table: &Table) -> Result<PartyInput> {
     let alias = format!("p{rank}");
     let file = folder.join(format!("{alias}.csv"));
     table.write(&file).map_err(|e| failure::file(Code::Disk, &file, &e))?;
-    Ok(PartyInput { alias, file, label: table.label.then(|| "y".to_owned()) })
+    Ok(PartyInput { alias, file, label: table.label.then(|| "y".to_owned()), described: None, leave_at_round: None })
 }
 
 fn print(screen: Screen, unit: &str, achieved: f64, floor: f64, cost: Cost, extra: Value) {

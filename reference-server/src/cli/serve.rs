@@ -20,11 +20,17 @@ pub struct ServeArgs {
     /// Stop when standard input ends: for a parent process that must not leave nodes behind.
     #[arg(long, hide = true)]
     until_input_ends: bool,
+    /// Leave, as a crash would, in this round of a pooled job: for demonstrations of a drop-out.
+    #[arg(long, hide = true)]
+    leave_at_round: Option<u32>,
 }
 
 pub async fn run(args: ServeArgs, screen: Screen) -> Result<()> {
     let config = NodeConfig::load(&args.config.config).map_err(fault)?;
     let alias = config.party.alias.clone();
+    if let Some(round) = args.leave_at_round {
+        hefu_node::leave_at_round(round, || std::process::exit(0));
+    }
     let node = Node::start(config).await.map_err(fault)?;
     let object = json!({
         "party": node.party().as_str(),

@@ -114,6 +114,7 @@ pub async fn train(parties: &[Party], plan: &JobPlan, settings: Settings, progre
             (Some(b), Some(a)) => (a.cpu_seconds - b.cpu_seconds, a.peak_rss_mib, a.backend.clone()),
             _ => Default::default(),
         };
+        let (published, _) = party.node.dataset(&party.input.alias).await?;
         all.push(PartyOutcome {
             alias: party.input.alias.clone(),
             party: party.id.clone(),
@@ -124,13 +125,14 @@ pub async fn train(parties: &[Party], plan: &JobPlan, settings: Settings, progre
             peak_rss_mib: peak,
             stages: view.stages,
             backend,
+            dataset: published.into(),
         });
     }
     Ok(Outcome { result, parties: all, intercept, warnings, settings })
 }
 
 /// The short names of this run in place of party ids.
-fn name_parties(disclosure: &mut [PartyDisclosure], parties: &[Party]) {
+pub fn name_parties(disclosure: &mut [PartyDisclosure], parties: &[Party]) {
     for told in disclosure {
         for party in parties {
             if told.party == party.id {

@@ -2,6 +2,7 @@
 pub mod gather;
 pub mod outcome;
 pub mod parties;
+pub mod pooled;
 mod process;
 
 use crate::cli::{JoinArg, KeyFormatArg, MissingArg, Screen};
@@ -9,10 +10,11 @@ use crate::failure::{self, Result};
 use crate::language::Language;
 use crate::progress::Progress;
 use crate::report;
-use clap::Args;
+use clap::{Args, Subcommand};
 use hefu::{Code, Collaborator, Failure, JobPlan, Join, Missing};
+use hefu_data::synth;
 use outcome::{Outcome, Settings, Synthetic};
-use parties::{PartyInput, Reading, Waiver};
+use parties::{Described, PartyInput, Reading, Waiver};
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,17 +23,29 @@ const WORLD: Synthetic = Synthetic { enterprises: 10_000, seed: 1 };
 /// The bank's short name.
 const BANK: &str = "bank";
 
+/// Another kind of run.
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// Banks with the same columns pool what their rows teach: one model, no row moved.
+    Pooled(pooled::PooledArgs),
+}
+
 /// Whose rows to bring together, and how.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   hefu demo
       10,000 invented enterprises: a bank, a tax bureau, a power company
   hefu demo --bank loans.csv --agency tax=tax.csv --agency power=power.csv --key uscc --label default_12m
   hefu demo --bank loans.csv --agency tax=tax.csv --key id --label y --join left --missing mean --report out --json
 
 Every party runs as a process of its own on loopback, with throw-away keys and mutual TLS. The operator of the demo
-reads each node's part of the model on that node's control side to print it; none of it crosses the interconnect.")]
+reads each node's part of the model on that node's control side to print it; none of it crosses the interconnect."
+)]
 pub struct DemoArgs {
+    #[command(subcommand)]
+    kind: Option<Kind>,
     /// The bank's rows: key, label and feature columns, CSV.
     #[arg(long, value_name = "FILE", requires_all = ["agency", "key", "label"])]
     bank: Option<PathBuf>,
@@ -58,7 +72,10 @@ pub struct DemoArgs {
     report: PathBuf,
 }
 
-pub async fn run(args: DemoArgs, screen: Screen) -> Result<()> {
+pub async fn run(mut args: DemoArgs, screen: Screen) -> Result<()> {
+    if let Some(Kind::Pooled(args)) = args.kind.take() {
+        return pooled::run(args, screen).await;
+    }
     until_stopped(demo(args, screen)).await
 }
 
@@ -83,13 +100,21 @@ async fn demo(args: DemoArgs, screen: Screen) -> Result<()> {
     std::fs::create_dir_all(&args.report).map_err(|e| failure::file(Code::Configuration, &args.report, &e))?;
     progress.step("starting one node a party, mutual TLS on loopback", "启动各方节点（本机回环，双向 TLS）");
     let parties = parties::start(folder.path(), inputs, Waiver::Nothing).await?;
-    progress.step("each party publishes its rows at its own node", "各方在自己的节点发布数据");
+    progress.step(
+        "each party publishes its rows at its own node; the agencies have approved the bank's use beforehand",
+        "各方在自己的节点发布数据；各机构已事先批准银行使用",
+    );
     let published = gather::publish(&parties, &reading).await?;
     for dataset in &published {
         let columns = dataset.columns.join(", ");
         progress.step(
-            &format!("  {}: {} rows, columns {columns}", dataset.name, dataset.rows),
-            &format!("  {}：{} 行，列 {columns}", dataset.name, dataset.rows),
+            &format!(
+                "  {}: {} rows, columns {columns}{}",
+                dataset.name,
+                dataset.rows,
+                facts(dataset, "steward", "period")
+            ),
+            &format!("  {}：{} 行，列 {columns}{}", dataset.name, dataset.rows, facts(dataset, "管理员", "期间")),
         );
     }
     let plan = plan(&settings, &published, &args);
@@ -102,6 +127,12 @@ async fn demo(args: DemoArgs, screen: Screen) -> Result<()> {
         format!("{}\n{}", outcome.summary(screen.language), path.display())
     });
     Ok(())
+}
+
+/// Steward and period of a dataset, where they are stated.
+fn facts(dataset: &hefu::Published, steward: &str, period: &str) -> String {
+    let stated = |name: &str, value: &str| if value.is_empty() { String::new() } else { format!("; {name} {value}") };
+    stated(steward, &dataset.steward) + &stated(period, &dataset.period)
 }
 
 fn plan(settings: &Settings, published: &[hefu::Published], args: &DemoArgs) -> JobPlan {
@@ -141,12 +172,18 @@ fn prepare(args: &DemoArgs, folder: &Path, progress: &mut Progress) -> Result<(V
     }
     progress.step("making a synthetic world of 10,000 enterprises", "生成含 10,000 家企业的合成世界");
     settings.synthetic = Some(WORLD);
-    let reading = Reading { key: hefu_data::synth::KEY.to_owned(), key_format: KeyFormatArg::Uscc, missing };
+    let reading = Reading { key: synth::KEY.to_owned(), key_format: KeyFormatArg::Uscc, missing };
     Ok((synthetic(folder)?, reading, settings))
 }
 
 fn files(bank: &Path, args: &DemoArgs) -> Result<Vec<PartyInput>> {
-    let mut inputs = vec![PartyInput { alias: BANK.to_owned(), file: bank.to_owned(), label: args.label.clone() }];
+    let mut inputs = vec![PartyInput {
+        alias: BANK.to_owned(),
+        file: bank.to_owned(),
+        label: args.label.clone(),
+        described: None,
+        leave_at_round: None,
+    }];
     for text in &args.agency {
         let (name, file) = text
             .split_once('=')
@@ -160,21 +197,32 @@ fn files(bank: &Path, args: &DemoArgs) -> Result<Vec<PartyInput>> {
         if inputs.iter().any(|input| input.alias == name) {
             return Err(failure::usage(format!("--agency {text}: the name {name} is in use.")));
         }
-        inputs.push(PartyInput { alias: name.to_owned(), file: PathBuf::from(file), label: None });
+        inputs.push(PartyInput {
+            alias: name.to_owned(),
+            file: PathBuf::from(file),
+            label: None,
+            described: None,
+            leave_at_round: None,
+        });
     }
     Ok(inputs)
 }
 
 fn synthetic(folder: &Path) -> Result<Vec<PartyInput>> {
     let enterprises = u32::try_from(WORLD.enterprises).unwrap_or(u32::MAX);
-    let world = hefu_data::synth::World::new(WORLD.seed, enterprises);
-    let label = Some(hefu_data::synth::LABEL.to_owned());
-    let tables = [(BANK, world.bank(), label), ("tax", world.tax(), None), ("power", world.power(), None)];
+    let world = synth::World::new(WORLD.seed, enterprises);
+    let label = Some(synth::LABEL.to_owned());
+    let described = |schema, steward| Some(Described { schema, steward, period: synth::PERIOD });
+    let tables = [
+        (BANK, world.bank(), label, described(synth::BANK_SCHEMA, "Risk modelling, synthetic bank")),
+        ("tax", world.tax(), None, described(synth::TAX_SCHEMA, "Data office, synthetic tax bureau")),
+        ("power", world.power(), None, described(synth::POWER_SCHEMA, "Customer data, synthetic power company")),
+    ];
     let mut inputs = Vec::new();
-    for (alias, text, label) in tables {
+    for (alias, text, label, described) in tables {
         let file = folder.join(format!("{alias}.csv"));
         std::fs::write(&file, text).map_err(|e| failure::file(Code::Disk, &file, &e))?;
-        inputs.push(PartyInput { alias: alias.to_owned(), file, label });
+        inputs.push(PartyInput { alias: alias.to_owned(), file, label, described, leave_at_round: None });
     }
     Ok(inputs)
 }

@@ -49,6 +49,39 @@ pub struct PartyOutcome {
     pub stages: Vec<StageCost>,
     /// Arithmetic kernels that it chose.
     pub backend: String,
+    /// What it published.
+    #[serde(default)]
+    pub dataset: DatasetFacts,
+}
+
+/// What a party's catalogue says of its dataset.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DatasetFacts {
+    /// Rows that a job can match.
+    pub rows: u64,
+    /// Hex digest of the schema's exact bytes.
+    pub schema: String,
+    /// Whether the schema was inferred from the file.
+    pub inferred: bool,
+    /// What one row stands for.
+    pub grain: String,
+    /// Who answers for it; empty where not stated.
+    pub steward: String,
+    /// Months that its rows cover; empty where not stated.
+    pub period: String,
+}
+
+impl From<hefu::Published> for DatasetFacts {
+    fn from(d: hefu::Published) -> Self {
+        DatasetFacts {
+            rows: d.rows,
+            schema: d.schema,
+            inferred: d.inferred,
+            grain: d.grain,
+            steward: d.steward,
+            period: d.period,
+        }
+    }
 }
 
 /// What a run was asked to do.
@@ -130,6 +163,7 @@ impl Outcome {
             "bytes": by_party(&|p| json!(p.bytes)),
             "peak_rss_mib": by_party(&|p| json!(p.peak_rss_mib)),
             "stages": by_party(&|p| json!(p.stages)),
+            "datasets": by_party(&|p| json!(p.dataset)),
             "warnings": self.warnings,
             "security": r.security,
             "model": r.model,

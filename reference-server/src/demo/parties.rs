@@ -16,6 +16,21 @@ pub struct PartyInput {
     pub file: PathBuf,
     /// Label column of the bank.
     pub label: Option<String>,
+    /// What its rows are, where that is known; else it is inferred.
+    pub described: Option<Described>,
+    /// The round of a pooled job in which its node leaves.
+    pub leave_at_round: Option<u32>,
+}
+
+/// What a party publishes with its rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Described {
+    /// JSON Schema of one row.
+    pub schema: &'static str,
+    /// Who answers for the dataset.
+    pub steward: &'static str,
+    /// Months that the rows cover.
+    pub period: &'static str,
 }
 
 /// How the rows of all parties are read.
@@ -34,6 +49,8 @@ pub struct Reading {
 pub enum Waiver {
     /// None: the rules of the specification hold.
     Nothing,
+    /// That the sums of two rosters that differ by one party may both be told (AGG-25).
+    RosterChange,
     /// All of them, for generated tables of a benchmark.
     Everything,
 }
@@ -55,7 +72,7 @@ pub async fn start(folder: &Path, inputs: Vec<PartyInput>, waiver: Waiver) -> Re
     let mut parties = Vec::new();
     for (input, id) in inputs.into_iter().zip(&ids) {
         let config = configure(folder, &input, id, ids.first().unwrap_or(id), waiver)?;
-        let process = NodeProcess::start(&config, &config.with_extension("log")).await?;
+        let process = NodeProcess::start(&config, &config.with_extension("log"), input.leave_at_round).await?;
         let node = process.connect().await?;
         parties.push(Party { input, id: id.to_string(), node, process });
     }
@@ -88,7 +105,12 @@ fn configure(folder: &Path, input: &PartyInput, id: &PartyId, initiator: &PartyI
     }
     if waiver == Waiver::Everything {
         text.push_str("evaluations = 1000000000\n");
-        text.push_str("permit = [\"few-rows\", \"few-columns\", \"rare-values\"]\n");
+        text.push_str(
+            "permit = [\"few-rows\", \"few-columns\", \"rare-values\", \"plain-parameters\", \"roster-change\"]\n",
+        );
+    }
+    if waiver == Waiver::RosterChange && initiator != id {
+        text.push_str("permit = [\"roster-change\"]\n");
     }
     let path = folder.join("node.toml");
     std::fs::write(&path, text).map_err(|e| disk(&e))?;
@@ -134,6 +156,10 @@ impl Party {
             .missing(reading.missing);
         if let Some(label) = &input.label {
             dataset = dataset.label(label.as_str());
+        }
+        if let Some(described) = input.described {
+            dataset = dataset.schema(described.schema).steward(described.steward).period(described.period);
+            dataset = dataset.purpose(hefu::Purpose::Origination);
         }
         self.node.publish(dataset).await.map_err(|error| of_party(error.into(), input))
     }

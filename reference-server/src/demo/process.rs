@@ -21,13 +21,14 @@ pub struct NodeProcess {
 
 impl NodeProcess {
     /// Starts `hefu serve` and waits until both of its sides are bound.
-    pub async fn start(config: &Path, log: &Path) -> Result<Self> {
+    pub async fn start(config: &Path, log: &Path, leave_at_round: Option<u32>) -> Result<Self> {
         let program =
             std::env::current_exe().map_err(|e| internal(&format!("this program's path is not known: {e}")))?;
         let log = std::fs::File::create(log).map_err(|e| internal(&format!("no log file: {e}")))?;
         let mut child = Command::new(program)
             .args(["serve", "--json", "--until-input-ends", "--config"])
             .arg(config)
+            .args(leave_at_round.map(|round| format!("--leave-at-round={round}")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::from(log))

@@ -4,6 +4,7 @@ mod figures;
 mod method;
 mod parties;
 mod plot;
+mod pooled;
 mod sections;
 mod words;
 
@@ -13,13 +14,10 @@ use words::both;
 
 const STYLE: &str = include_str!("style.css");
 
+pub use pooled::render as render_pooled;
+
 /// The whole page, opened in the given language.
 pub fn render(outcome: &Outcome, language: Language) -> String {
-    let title = sections::title(outcome);
-    let (en, zh) = match language {
-        Language::English => ("checked", ""),
-        Language::Chinese => ("", "checked"),
-    };
     let body = [
         sections::headline(outcome),
         sections::quality(outcome),
@@ -30,6 +28,15 @@ pub fn render(outcome: &Outcome, language: Language) -> String {
         method::method(outcome),
     ]
     .concat();
+    page(&sections::title(outcome), &body, &footer(outcome), language)
+}
+
+/// A page with everything inside: title, body and footer are HTML.
+fn page(title: &str, body: &str, footer: &str, language: Language) -> String {
+    let (en, zh) = match language {
+        Language::English => ("checked", ""),
+        Language::Chinese => ("", "checked"),
+    };
     format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -38,9 +45,8 @@ pub fn render(outcome: &Outcome, language: Language) -> String {
          <body>\n<div class=\"switch\" role=\"radiogroup\" aria-label=\"Language\">\
          <label><input type=\"radio\" name=\"lang\" id=\"lang-en\" {en}><span>English</span></label>\
          <label><input type=\"radio\" name=\"lang\" id=\"lang-zh\" {zh}><span>中文</span></label></div>\n\
-         <main>\n{body}</main>\n<footer>{}</footer>\n</body>\n</html>\n",
+         <main>\n{body}</main>\n<footer>{footer}</footer>\n</body>\n</html>\n",
         language.tag(),
-        footer(outcome),
     )
 }
 

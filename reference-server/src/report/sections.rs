@@ -220,8 +220,37 @@ pub fn rows(outcome: &Outcome) -> String {
         both("duplicate or invalid key", "主键重复或无效"),
     );
     let picture = format!("<figure>{}{legend}</figure>", parties::matching(outcome));
-    let body = format!("{chain}<div class=\"two\">{picture}{}</div>\n", table(&heads, &lines));
+    let body = format!("{chain}<div class=\"two\">{picture}{}</div>\n{}", table(&heads, &lines), datasets(outcome));
     section("", ("Whose enterprises meet", "样本匹配"), &body)
+}
+
+/// What each party published: facts of its catalogue, and the digest that the job cited.
+fn datasets(outcome: &Outcome) -> String {
+    let heads = [
+        both("party", "参与方"),
+        both("rows published", "发布行数"),
+        both("grain", "粒度"),
+        both("period", "期间"),
+        both("steward", "管理员"),
+        both("schema", "数据模式"),
+    ];
+    let or_dash = |text: &str| if text.is_empty() { "–".to_owned() } else { escape(text) };
+    let line = |p: &PartyOutcome| {
+        let d = &p.dataset;
+        let short: String = d.schema.chars().take(16).collect();
+        let digest = format!("<code title=\"{}\">{}</code>", escape(&d.schema), or_dash(&short));
+        let origin = if d.inferred { both(" (inferred)", "（推断）") } else { String::new() };
+        vec![
+            escape(&p.alias),
+            whole(d.rows),
+            or_dash(&d.grain),
+            or_dash(&d.period),
+            or_dash(&d.steward),
+            format!("{digest}{origin}"),
+        ]
+    };
+    let lines: Vec<Vec<String>> = outcome.parties.iter().map(line).collect();
+    table(&heads, &lines)
 }
 
 /// What each party learned.

@@ -52,6 +52,7 @@ pub use config::{
 };
 pub use error::Error;
 pub use node::{Connection, Log, Node, RunningNode};
+pub use pool::leave_at_round;
 
 /// Name and version of this implementation, for people.
 pub const SOFTWARE: &str = concat!("hefu ", env!("CARGO_PKG_VERSION"));

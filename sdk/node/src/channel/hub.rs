@@ -59,7 +59,6 @@ pub(crate) struct Hub {
     inbox: mpsc::Receiver<Event>,
     /// Messages of a later stage.
     held: VecDeque<(Rank, Message, Claim)>,
-    traffic: Arc<Traffic>,
     stop: watch::Receiver<Option<Fault>>,
 }
 
@@ -108,15 +107,11 @@ impl Hub {
             let tasks = [tokio::spawn(reader.run(link.source)), tokio::spawn(sending.run(exit))];
             spokes[rank.index()] = Some(Spoke { outbox, tasks: tasks.map(|task| task.abort_handle()) });
         }
-        Hub { wiring, spokes, inbox, held: VecDeque::new(), traffic, stop: stopper.watch() }
+        Hub { wiring, spokes, inbox, held: VecDeque::new(), stop: stopper.watch() }
     }
 
     pub(crate) fn wiring(&self) -> &Wiring {
         &self.wiring
-    }
-
-    pub(crate) fn traffic(&self) -> &Traffic {
-        &self.traffic
     }
 
     /// The peers that are not lost, by rank.

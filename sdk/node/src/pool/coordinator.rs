@@ -2,7 +2,7 @@
 use super::plan::{Aggregation, Method, PoolPlan};
 use super::pooled::Pooled;
 use super::result::{self, Trace};
-use super::round::{Invitation, Links};
+use super::round::{Invitation, Links, Missing};
 use super::rows::{OwnRows, Wanted};
 use super::{Kept, disclosure, vector};
 use crate::channel::Traffic;
@@ -10,7 +10,7 @@ use crate::driver::seconds;
 use crate::job::{Disclosure, JobKind, JobRecord, JobSlot, JobState, LiveJob, Success, blocking, named};
 use crate::node::Shared;
 use crate::store::{self, DatasetRecord};
-use hefu_core::{Code, CoordinatorRole, Fault, JobId, ModelId, PartyId, Rank, Stage, Statistic, ValueCodec};
+use hefu_core::{Code, CoordinatorRole, Fault, JobId, ModelId, Rank, Stage, Statistic, ValueCodec};
 use hefu_crypto::sha256;
 use hefu_model::pooled::{self, Moments, Newton, NewtonSums, Progress};
 use hefu_protocol::aggregate::{
@@ -197,8 +197,11 @@ impl Pool {
             }
         };
         let parties = self.plan.parties(self.shared.party());
+        let causes: Vec<(Rank, Code)> =
+            outcome.lost.iter().filter_map(|rank| opened.cause(*rank).map(|fault| (*rank, fault.code))).collect();
         opened.close(&outcome.survivors, &mut course.links, &parties).await;
-        self.note(course, statistic, &outcome, &missing, started);
+        let lost = self.lost(&outcome, &missing, &causes);
+        self.note(course, statistic, &outcome, lost, started);
         course.history.rounds.push(outcome.past);
         Ok(outcome.sums)
     }
@@ -212,30 +215,42 @@ impl Pool {
         }
     }
 
+    fn alias(&self, rank: Rank) -> String {
+        let parties = self.plan.parties(self.shared.party());
+        parties.get(rank.index()).map(|party| self.shared.trust.alias(party)).unwrap_or_default()
+    }
+
+    /// Who did not get through the round, by short name, and why.
+    fn lost(&self, outcome: &Outcome, missing: &Missing, causes: &[(Rank, Code)]) -> Vec<(String, String)> {
+        let mut lost: Vec<(String, String)> =
+            missing.iter().map(|(p, fault)| (self.shared.trust.alias(p), fault.code.name().to_owned())).collect();
+        let blamed = outcome.blamed.iter().map(|(rank, error)| (*rank, error.code()));
+        let cut = outcome.lost.iter().map(|rank| (*rank, Code::LinkCut));
+        for (rank, code) in blamed.chain(causes.iter().copied()).chain(cut) {
+            let name = self.alias(rank);
+            if !lost.iter().any(|(known, _)| *known == name) {
+                lost.push((name, code.name().to_owned()));
+            }
+        }
+        lost
+    }
+
     fn note(
         &self,
         course: &mut Course,
         statistic: Statistic,
         outcome: &Outcome,
-        missing: &[(PartyId, Fault)],
+        lost: Vec<(String, String)>,
         started: Instant,
     ) {
-        let parties = self.plan.parties(self.shared.party());
-        let alias = |rank: &Rank| parties.get(rank.index()).map(|p| self.shared.trust.alias(p)).unwrap_or_default();
-        let mut lost: Vec<(String, String)> =
-            missing.iter().map(|(p, fault)| (self.shared.trust.alias(p), fault.code.name().to_owned())).collect();
-        let blamed = outcome.blamed.iter().map(|(rank, error)| (alias(rank), error.code().name().to_owned()));
-        lost.extend(blamed);
-        let rest = outcome.lost.iter().map(alias).filter(|name| !lost.iter().any(|(known, _)| known == name));
-        let rest: Vec<_> = rest.map(|name| (name, Code::LinkCut.name().to_owned())).collect();
-        lost.extend(rest);
+        let round = u32::try_from(course.trace.len()).unwrap_or(u32::MAX);
         for (name, code) in &lost {
-            self.shared.log(&format!("job {}: round {}: {name} lost ({code})", self.job, course.trace.len()));
+            self.shared.log(&format!("job {}: round {round}: {name} lost ({code})", self.job));
         }
         course.trace.push(Trace {
-            round: u32::try_from(course.trace.len()).unwrap_or(u32::MAX),
+            round,
             statistic,
-            survivors: outcome.survivors.iter().map(alias).collect(),
+            survivors: outcome.survivors.iter().map(|rank| self.alias(*rank)).collect(),
             lost,
             seconds: seconds(started.elapsed()),
             note: None,
@@ -357,14 +372,11 @@ impl Pool {
         let (moments, scales) = self.standardise(live, course).await?;
         let (mean, deviation) = split_scales(&scales);
         let is_plain = self.plan.aggregation == Aggregation::Plain;
-        let codec = if is_plain { ValueCodec::Float } else { ValueCodec::Fixed };
         // A weighted value: the clip of a weight of up to 2^20 rows on top.
-        let clip = if is_plain { 0 } else { u16::from(self.plan.clip) + 20 };
+        let clip = if is_plain { u16::from(self.plan.clip) } else { u16::from(self.plan.clip) + 20 };
         let mut tensors: Vec<Tensor> =
-            self.plan.tensors.iter().map(|t| Tensor::new(&t.name, codec, clip, &t.shape)).collect();
-        if !is_plain {
-            tensors.push(Tensor::new("weight", ValueCodec::Count, 40, &[]));
-        }
+            self.plan.tensors.iter().map(|t| Tensor::new(&t.name, ValueCodec::Fixed, clip, &t.shape)).collect();
+        tensors.push(Tensor::new("weight", ValueCodec::Count, 40, &[]));
         let mut model: Vec<Vec<f64>> = self.plan.tensors.iter().map(|t| vec![0.0; t.elements()]).collect();
         while course.round < self.plan.max_rounds {
             let mut parameters = vec![mean.clone(), deviation.clone()];
@@ -389,11 +401,7 @@ impl Pool {
     }
 
     async fn vector(&self, live: &Arc<LiveJob>, course: &mut Course) -> Result<Value, Fault> {
-        let is_plain = self.plan.aggregation == Aggregation::Plain;
-        let tensor = match is_plain {
-            true => Tensor::new("values", ValueCodec::Float, 0, &[self.plan.values]),
-            false => Tensor::new("values", ValueCodec::Fixed, u16::from(self.plan.clip), &[self.plan.values]),
-        };
+        let tensor = Tensor::new("values", ValueCodec::Fixed, u16::from(self.plan.clip), &[self.plan.values]);
         let sums = self.round(live, course, Statistic::Vector, vec![tensor], Vec::new()).await?.reals();
         let sum = sums.into_iter().next().unwrap_or_default();
         let (shared, job) = (self.shared.clone(), self.job);

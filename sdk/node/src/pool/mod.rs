@@ -16,6 +16,7 @@ mod participant;
 mod plan;
 mod pooled;
 mod program;
+mod rehearsal;
 mod result;
 mod round;
 mod rows;
@@ -25,6 +26,7 @@ mod vector;
 
 pub(crate) use coordinator::submit;
 pub(crate) use own::{OwnModel, make as make_own, score as score_own};
+pub use rehearsal::leave_at_round;
 pub(crate) use seat::{confirm, open};
 pub(crate) use trainers::Trainers;
 

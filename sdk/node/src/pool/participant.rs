@@ -201,6 +201,9 @@ impl Work {
         let own = Own { mask, signing: self.shared.identity.signing.clone(), seed };
         let machine = Participant::new(roster, own, self.history.clone());
         let joined = driver.run(Stage::Aggregate, machine)?;
+        if self.held.offer.plan.method().is_ok_and(|method| method.secrecy() == Secrecy::Masked) {
+            super::rehearsal::shares_told(self.held.offer.plan.round);
+        }
         let kept = self.kept(joined.parameters());
         let values = self.values(joined.parameters())?;
         let machine = joined.contribute(values).map_err(|e| driver.port().blame(&e))?;

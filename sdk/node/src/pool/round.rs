@@ -37,6 +37,8 @@ pub(crate) struct Round {
     hub: Hub,
     mask: Option<hefu_protocol::aggregate::MaskKey>,
     step: Duration,
+    /// Why participants were lost on the way.
+    causes: Vec<(Rank, Fault)>,
 }
 
 /// Who is not there, and why.
@@ -130,6 +132,7 @@ impl Invitation<'_> {
             hub,
             mask: ready.mask,
             step: timeout,
+            causes: Vec::new(),
         };
         Ok((round, missing))
     }
@@ -412,9 +415,10 @@ impl Round {
         let mut deadline = Instant::now() + self.step;
         let mut at = None;
         loop {
+            self.hub.check()?;
             let machine = match self.take(moved)? {
                 Moving::Done(outcome) => return Ok(*outcome),
-                Moving::Failed(error) => return Err(blame(&self.hub, &error)),
+                Moving::Failed(error) => return Err(self.why(&error)),
                 Moving::Await(machine) => machine,
             };
             if at != Some(machine.waiting()) {
@@ -463,15 +467,33 @@ impl Round {
         }
         match runtime.block_on(self.hub.receive(Stage::Aggregate, deadline))? {
             Heard::Message(rank, message) => Ok(Event::Message(rank, message)),
-            Heard::Lost(rank, _) => Ok(Event::Lost(rank)),
+            Heard::Lost(rank, fault) => {
+                self.causes.push((rank, fault));
+                Ok(Event::Lost(rank))
+            }
             Heard::Deadline => {
                 for rank in awaited {
+                    self.causes.push((*rank, self.hub.slow(*rank)));
                     self.hub.lose(*rank);
                     pending.push(Event::Lost(*rank));
                 }
                 pending.pop().ok_or_else(|| Fault::because(Code::Internal, "a round waits for nobody"))
             }
         }
+    }
+
+    /// Why a round failed: where too few are left, the first refusal of a participant says more than their number.
+    fn why(&self, error: &hefu_protocol::Error) -> Fault {
+        let refusal = self.causes.iter().find(|(_, fault)| !is_passing(fault));
+        match refusal.filter(|_| error.code() == Code::BelowThreshold) {
+            Some((_, fault)) => fault.clone(),
+            None => self.hub.blame(error),
+        }
+    }
+
+    /// Why a participant was lost on the way.
+    pub(crate) fn cause(&self, rank: Rank) -> Option<&Fault> {
+        self.causes.iter().find(|(lost, _)| *lost == rank).map(|(_, fault)| fault)
     }
 
     /// Ends the session: Close with the survivors, Abort with the others.
@@ -493,7 +515,12 @@ impl Round {
         let session = self.session;
         let closes = each(&closing, move |client| async move { client.close(session).await });
         let _ = tokio::time::timeout(ENDING, closes).await;
-        abort_all(session, &aborting, &Fault::new(Code::PeerSlow)).await;
+        for (index, client) in aborting.into_iter().enumerate() {
+            let Some(client) = client else { continue };
+            let rank = Rank(u16::try_from(index + 1).unwrap_or(u16::MAX));
+            let fault = self.cause(rank).cloned().unwrap_or_else(|| self.hub.slow(rank));
+            abort_all(session, &[Some(client)], &fault).await;
+        }
     }
 
     /// Ends the session with a fault.

@@ -7,7 +7,7 @@ use hefu_core::{Code, Fault, JobId, Missing, PartyId, Place, Split, Statistic};
 use hefu_data::{Features, Table, is_test_row};
 use hefu_model::pooled::{self, Task, TensorShape, TrainingRows};
 use hefu_model::{Columns, Scale, Source, Standardiser};
-use hefu_protocol::aggregate::{Contribution, Plan, Values};
+use hefu_protocol::aggregate::{Contribution, Plan, Secrecy, Values};
 
 /// Rows of one dataset for one pooled job, split.
 pub(crate) struct OwnRows {
@@ -178,7 +178,7 @@ impl OwnRows {
         if !fits {
             return Err(failed(pooled::TrainerError::new("the update has other tensors than the model")));
         }
-        if plan.tensors.len() == model.len() {
+        if plan.method().is_ok_and(|method| method.secrecy() == Secrecy::Plain) {
             // In the clear, with its weight beside it.
             let values = update.tensors.into_iter().map(Values::Real).collect();
             return Ok(Contribution { values, weight: update.rows as f64 });

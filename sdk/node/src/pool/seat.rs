@@ -9,7 +9,7 @@ use crate::node::Shared;
 use crate::services::{accept_offer, admit, digest};
 use crate::session::{Held, Live, NewSession, State, wrong_state};
 use crate::store::{self, DatasetRecord};
-use hefu_core::{Code, Fault, Output, PartyId, Rank, Statistic};
+use hefu_core::{Code, Fault, Output, PartyId, Place, Rank, Statistic};
 use hefu_crypto::{Agreement, Seed, dsse, verify};
 use hefu_protocol::aggregate::{self, MaskKey, Member, Plan, Roster, Secrecy};
 use hefu_protocol::frame::Limits;
@@ -120,6 +120,10 @@ fn check_plan(shared: &Shared, plan: &Plan, entry: &AllowEntry, dataset: &Datase
     let named = |e: hefu_protocol::Error| refusal(&e).by(own);
     if plan.method().map_err(named)?.secrecy() == Secrecy::Plain && !entry.waives(Permit::PlainParameters) {
         return Err(Fault::new(Code::NotAllowed).by(&entry.party).citing("AGG-24"));
+    }
+    if let Some(column) = plan.columns.iter().find(|column| !dataset.columns.contains(column)) {
+        let place = Place { dataset: Some(dataset.name.clone()), column: Some(column.clone()), row: None };
+        return Err(Fault::new(Code::MissingColumn).by(own).at(place).citing("POOL-1"));
     }
     aggregate::check_label(plan, Some(&dataset.label_definition())).map_err(named)?;
     match (plan.statistic, &plan.trainer) {

@@ -57,7 +57,9 @@ pub(crate) fn party_of(certificate: &CertificateDer<'_>) -> Result<PartyId, NotT
         _ => None,
     });
     match (parties.next(), parties.next()) {
-        (Some(party), second) if second.is_none() || is_on(Switch::AcceptsTwoNames) => PartyId::parse(party).map_err(|_| NotTrusted::NoParty),
+        (Some(party), second) if second.is_none() || is_on(Switch::AcceptsTwoNames) => {
+            PartyId::parse(party).map_err(|_| NotTrusted::NoParty)
+        }
         _ => Err(NotTrusted::NoParty),
     }
 }
