@@ -6,7 +6,6 @@ Skips, saying so, where a package or the binary is missing.
 """
 import contextlib
 import json
-import os
 import pathlib
 import random
 import subprocess
@@ -14,62 +13,10 @@ import sys
 import tempfile
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent.parent
-HEFU = pathlib.Path(os.environ.get("HEFU", HERE.parent.parent / "target" / "debug" / "hefu")).resolve()
+from tests import nodes
+
 BANK, TAX = "uscc:91440300YY00001320", "uscc:11440300YY00001403"
 ROWS = 400
-
-
-def missing():
-    """Why the tests cannot run, or None."""
-    try:
-        import grpc  # noqa: F401
-        import grpc_tools  # noqa: F401
-    except ImportError as error:
-        return f"{error.name} is not installed: see clients/python/requirements.txt"
-    return None if HEFU.exists() else f"{HEFU} does not exist: cargo build -p hefu-server"
-
-
-def load_client():
-    """The client over stubs made of the protocol buffers as they are now."""
-    subprocess.run([sys.executable, HERE / "generate.py"], check=True)
-    import hefu_client
-    return hefu_client
-
-
-def run(*arguments, config):
-    done = subprocess.run([HEFU, *arguments, "--json", "--config", config], capture_output=True, text=True)
-    if done.returncode:
-        raise AssertionError(f"{arguments}\n{done.stdout}\n{done.stderr}")
-
-
-@contextlib.contextmanager
-def serving(config):
-    """A running node; it stops when its standard input ends."""
-    with open(config.parent / "log", "w") as log, subprocess.Popen(
-            [HEFU, "serve", "--json", "--until-input-ends", "--config", config], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=log, text=True) as node:
-        try:
-            told = json.loads(node.stdout.readline())
-            if "error" in told:
-                raise AssertionError(told)
-            yield
-        finally:
-            node.stdin.close()
-            try:
-                node.wait(10)
-            except subprocess.TimeoutExpired:
-                node.kill()
-
-
-def party(folder, id_, alias, more=""):
-    home = folder / alias
-    home.mkdir()
-    config = home / "node.toml"
-    config.write_text(f'[party]\nid = "{id_}"\nalias = "{alias}"\nname = "{alias}"\n'
-                      f'[listen]\ninterconnect = "127.0.0.1:0"\ncontrol = "127.0.0.1:0"\n{more}')
-    run("init", config=config)
-    return config
 
 
 def tables():
@@ -90,24 +37,22 @@ def plan(own, other):
             "collaborator": [{"party": "tax", "dataset": other}]}
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(nodes.missing(), nodes.missing())
 class Client(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.client = load_client()
+        cls.client = nodes.load_client()
         cls.open = contextlib.ExitStack()
         cls.addClassCleanup(cls.open.close)
         folder = pathlib.Path(cls.open.enter_context(tempfile.TemporaryDirectory()))
-        allow = (f'[[allow]]\nparty = "{BANK}"\ndataset = "tax-2026"\npurpose = "origination"\n'
-                 'outputs = ["model", "score"]\napproved = true\n')
-        cls.bank, cls.tax = party(folder, BANK, "bank"), party(folder, TAX, "tax", allow)
-        run("party", "trust", cls.tax.parent / "state/party.json", "--alias", "tax", config=cls.bank)
-        run("party", "trust", cls.bank.parent / "state/party.json", "--alias", "bank", config=cls.tax)
+        cls.bank = nodes.party(folder, BANK, "bank")
+        cls.tax = nodes.party(folder, TAX, "tax", nodes.allow(BANK, "tax-2026", ["model", "score"]))
+        nodes.trust(cls.tax, cls.bank, "bank")
         for config, text in zip((cls.bank, cls.tax), tables()):
-            cls.open.enter_context(serving(config))
+            cls.open.enter_context(nodes.serving(config))
             (config.parent / "rows.csv").write_text(text)
-        # The address of the interconnect side is in the descriptor, which is trusted anew now that the nodes run.
-        run("party", "trust", cls.tax.parent / "state/party.json", "--alias", "tax", config=cls.bank)
+        # Only now does the descriptor hold the address that the tax bureau's node has bound.
+        nodes.trust(cls.bank, cls.tax, "tax")
 
     def train(self, node):
         job = node.submit(plan("loans", "tax-2026"))
@@ -139,7 +84,7 @@ class Client(unittest.TestCase):
         """The example program gives the same score, as one JSON object."""
         arguments = ["--config", self.bank, "--model", model, "--key", "id", "--with", "tax=tax-2026", f"id={key}",
                      "x0=3.0", "x1=0.0", "x2=0.0"]
-        done = subprocess.run([sys.executable, HERE / "examples" / "score_one.py", *arguments], capture_output=True,
+        done = subprocess.run([sys.executable, nodes.CLIENT / "examples" / "score_one.py", *arguments], capture_output=True,
                               text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         told = json.loads(done.stdout)
