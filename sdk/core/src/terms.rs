@@ -153,12 +153,15 @@ words!(
         Wide = "wide",
         /// Integers from 0.
         Count = "count",
-        /// Reals in the clear (`aggregate-mean-1`).
-        Float = "float",
     }
 );
 
 impl Statistic {
+    /// Whether it depends on a label (spec/pooled.md, section 1).
+    pub fn uses_label(self) -> bool {
+        matches!(self, Statistic::Moments | Statistic::Newton | Statistic::Histogram)
+    }
+
     /// Whether two of its sums over rosters that differ by one party give that party away (spec/aggregate.md, section 8).
     pub fn is_exact(self) -> bool {
         self.is_of_rows()

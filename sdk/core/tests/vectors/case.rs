@@ -42,6 +42,26 @@ struct Case {
     input: Value,
     output: Option<Value>,
     error: Option<String>,
+    /// The rank that a refusal names.
+    party: Option<u16>,
+}
+
+/// Runs every case of a kind whose refusals name a rank: `run` answers `output`, or the code and the rank.
+pub fn each_blaming<I: DeserializeOwned>(kind: &str, run: impl Fn(I) -> Result<Value, (Code, Option<u16>)>) {
+    each_file(kind, |path| {
+        let blamed = std::cell::Cell::new(None);
+        let answer = |input| {
+            let found = run(input);
+            blamed.set(found.as_ref().err().and_then(|refusal| refusal.1));
+            (0, found.map_err(|refusal| refusal.0))
+        };
+        check(kind, &[], path, answer)?;
+        let case: Case = serde_json::from_slice(&std::fs::read(path).unwrap()).map_err(|e| e.to_string())?;
+        if case.party.is_some() && case.party != blamed.get() {
+            return Err(format!("names {:?} where {:?} is due", blamed.get(), case.party));
+        }
+        Ok(())
+    });
 }
 
 fn check<I: DeserializeOwned>(

@@ -3,12 +3,14 @@ use super::deal::Dealer;
 use super::history::{History, PastRound};
 use super::method::Secrecy;
 use super::participant::{COORDINATOR, at, by_coordinator, check_size, dropped};
+use super::plan::read_reals;
 use super::roster::Roster;
 use super::value::{self, Sums, Total};
 use super::wire::{
-    check_place, outgoing, read_list, read_shared, read_shared_entries, read_signatures, write_list, write_unmask,
+    check_place, out_of_order, outgoing, read_list, read_shared, read_shared_entries, read_signatures, write_list,
+    write_unmask,
 };
-use crate::envelope::{Borrowed, Form, encode_borrowed};
+use crate::envelope::{Borrowed, encode_borrowed};
 use crate::{Elements, Error, Kind, Machine, Message, Outgoing, Step, decode_envelope};
 use hefu_core::{Code, Rank, SumTo};
 use std::sync::Arc;
@@ -26,7 +28,7 @@ fn not_due(message: &Message, from: Rank, passed: usize) -> Error {
     Error::unexpected(from)
 }
 
-fn not_within() -> Error {
+pub(super) fn not_within() -> Error {
     by_coordinator(Code::RosterMismatch, "AGG-16", "the coordinator names ranks that were not there before")
 }
 
@@ -170,7 +172,10 @@ impl Agreeing {
         let allowed = |rank: Rank| {
             (rank == own || near.binary_search(&rank).is_ok()) && self.survivors.binary_search(&rank).is_ok()
         };
-        let signatures = read_signatures(payload, COORDINATOR, allowed)?;
+        let signatures = read_signatures(payload, COORDINATOR)?;
+        if !signatures.iter().all(|(rank, _)| allowed(*rank)) {
+            return Err(out_of_order(COORDINATOR));
+        }
         let signed =
             |(rank, signature): &(Rank, _)| roster.signed_survivors(*rank, &self.signed.0, &self.signed.1, signature);
         if !signatures.iter().all(signed) {
@@ -242,10 +247,8 @@ impl Answering {
     fn read_sum(&self, payload: &[u8]) -> Result<Sums, Error> {
         let plan = self.roster.plan();
         if plan.method()?.secrecy() == Secrecy::Plain {
-            let forms: Vec<Form<'_>> = plan.tensors.iter().map(super::Tensor::plain).collect();
-            let means = decode_envelope(payload, plan.round, COORDINATOR, &forms)?.into_iter();
-            let mean = |elements| Total::Mean(if let Elements::F64(values) = elements { values } else { Vec::new() });
-            return Ok(Sums::new(means.map(mean).collect()));
+            let means = read_reals(payload, plan.round, COORDINATOR, &plan.model_forms())?;
+            return Ok(Sums::new(means.into_iter().map(Total::Mean).collect()));
         }
         let tensors = decode_envelope(payload, plan.round, COORDINATOR, &self.roster.forms()?)?;
         let mut ring = Vec::with_capacity(plan.ring_elements());
@@ -272,7 +275,7 @@ impl Machine for Answering {
             Some((from, message)) => {
                 check_place(&message, plan.round, from)?;
                 if from != COORDINATOR || message.kind != Kind::Sum {
-                    return Err(not_due(&message, from, ONCE.len()));
+                    return Err(not_due(&message, from, if self.past.is_some() { ONCE.len() } else { 0 }));
                 }
                 let sum = self.read_sum(&message.payload)?;
                 Ok(self.done(Some(sum)))

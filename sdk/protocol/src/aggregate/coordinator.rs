@@ -4,6 +4,7 @@ use super::deal::{Dealer, Own};
 use super::history::{History, PastRound};
 use super::mean::{self, Plain};
 use super::method::Secrecy;
+use super::plan::{read_reals, write_reals};
 use super::rebuild::{self, Opening};
 use super::roster::Roster;
 use super::value::{self, Contribution, Sums};
@@ -130,7 +131,7 @@ impl Coordinator {
         own: Option<Own>,
         history: History,
     ) -> Result<Self, Error> {
-        let payload = roster.plan().encode_parameters(parameters);
+        let payload = write_reals(roster.plan().round, roster.parameter_forms(), parameters);
         let internal = |cause: &str| Error::job(Code::Internal, "", cause);
         if hefu_crypto::sha256(&[&payload]) != roster.plan().parameters {
             return Err(internal("the parameters are not those of the plan"));
@@ -144,11 +145,22 @@ impl Coordinator {
             Some(_) => Some(OwnPart::default()),
             None => None,
         };
-        Ok(Coordinator {
-            sum: if masked { vec![0; roster.plan().ring_elements()] } else { Vec::new() },
+        Ok(Self::with(roster, payload, signatures, own, history))
+    }
+
+    /// A coordinator whose own secrets exist already.
+    fn with(
+        roster: Arc<Roster>,
+        parameters: Vec<u8>,
+        signatures: Vec<Option<Signature>>,
+        own: Option<OwnPart>,
+        history: History,
+    ) -> Self {
+        Coordinator {
+            sum: vec![0; roster.plan().ring_elements()],
             roster,
             history,
-            parameters: payload,
+            parameters,
             transcript_signatures: signatures,
             own,
             lost: BTreeSet::new(),
@@ -163,7 +175,19 @@ impl Coordinator {
             survivors: Vec::new(),
             agreed: BTreeMap::new(),
             opened: BTreeMap::new(),
-        })
+        }
+    }
+
+    /// A coordinator of a test vector.
+    #[cfg(test)]
+    pub(super) fn given(
+        roster: Arc<Roster>,
+        parameters: Vec<u8>,
+        signatures: Vec<Option<Signature>>,
+        dealer: Option<Dealer>,
+    ) -> Self {
+        let own = dealer.map(|dealer| OwnPart { dealer: Some(dealer), values: None });
+        Self::with(roster, parameters, signatures, own, History::default())
     }
 
     /// The step; a deadline starts anew when it changes.
@@ -293,16 +317,22 @@ impl Coordinator {
         }
         self.listed = present.iter().copied().collect();
         self.expect(if masked { Waiting::Shares } else { Waiting::Values }, present.iter().copied());
-        for rank in self.present(&present) {
-            send.push(outgoing(rank, Kind::Parameters, self.round(), self.parameters.clone()));
-            if masked {
-                let seen = |other: &Rank| *other == rank || self.roster.neighbours(rank).binary_search(other).is_ok();
-                let near: Vec<(Rank, Signature)> =
-                    signatures.iter().filter(|(other, _)| seen(other)).map(|(r, s)| (*r, *s)).collect();
-                send.push(outgoing(rank, Kind::Roster, self.round(), write_signatures(&near)));
-            }
+        let present = self.present(&present);
+        for rank in &present {
+            send.push(outgoing(*rank, Kind::Parameters, self.round(), self.parameters.clone()));
+        }
+        for rank in present.into_iter().filter(|_| masked) {
+            let payload = write_signatures(&self.near_signatures(rank, &signatures));
+            send.push(outgoing(rank, Kind::Roster, self.round(), payload));
         }
         self.deal_own().map_err(|error| (Rank::INITIATOR, error))
+    }
+
+    /// The signatures of a rank and its neighbours.
+    fn near_signatures(&self, rank: Rank, all: &BTreeMap<Rank, Signature>) -> Vec<(Rank, Signature)> {
+        let near = self.roster.neighbours(rank);
+        let seen = |other: &Rank| *other == rank || near.binary_search(other).is_ok();
+        all.iter().filter(|(other, _)| seen(other)).map(|(other, signature)| (*other, *signature)).collect()
     }
 
     /// The neighbours of a rank in U1.
@@ -372,8 +402,7 @@ impl Coordinator {
 
     fn take_plain(&mut self, from: Rank, payload: &[u8]) -> Result<(), Error> {
         let (weight, envelope) = read_plain(payload, from)?;
-        let forms: Vec<_> = self.roster.plan().tensors.iter().map(super::Tensor::plain).collect();
-        let tensors = decode_envelope(envelope, self.round(), from, &forms)?;
+        let tensors = read_reals(envelope, self.round(), from, &self.roster.plan().model_forms())?;
         self.plain.insert(from, Plain::new(weight, tensors));
         Ok(())
     }
@@ -420,7 +449,7 @@ impl Coordinator {
         let Some(part) = self.own.as_mut() else { return Ok(()) };
         if part.dealer.is_none() {
             let reals = value::plain(roster.plan(), &contribution.values, contribution.weight)?;
-            let tensors = reals.into_iter().map(|values| Elements::F64(values.to_vec())).collect();
+            let tensors = reals.into_iter().map(<[f64]>::to_vec).collect();
             self.plain.insert(Rank::INITIATOR, Plain::new(contribution.weight, tensors));
             self.came.insert(Rank::INITIATOR);
             return Ok(());
@@ -500,11 +529,8 @@ impl Coordinator {
     fn ask(&mut self, send: &mut Vec<Outgoing>) -> Result<(), Error> {
         let signers: Vec<Rank> = self.agreed.keys().copied().collect();
         for rank in self.present(&signers) {
-            let near = self.roster.neighbours(rank);
-            let seen = |other: &Rank| *other == rank || near.binary_search(other).is_ok();
-            let signatures: Vec<(Rank, Signature)> =
-                self.agreed.iter().filter(|(other, _)| seen(other)).map(|(r, s)| (*r, *s)).collect();
-            send.push(outgoing(rank, Kind::Agreement, self.round(), write_signatures(&signatures)));
+            let payload = write_signatures(&self.near_signatures(rank, &self.agreed));
+            send.push(outgoing(rank, Kind::Agreement, self.round(), payload));
         }
         self.expect(Waiting::Unmask, signers);
         let due = self.expected.contains(&Rank::INITIATOR);

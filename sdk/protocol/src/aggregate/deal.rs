@@ -122,6 +122,27 @@ impl Dealer {
         Ok(Dealer { roster, own: rank, mask, signing, self_mask, self_mask_shares, mask_shares, held: BTreeMap::new() })
     }
 
+    /// The dealer of a test vector: polynomials of s and b by their coefficients, the secrets first.
+    #[cfg(test)]
+    pub(super) fn given(roster: Arc<Roster>, signing: SigningKey, self_mask: &[[u8; 32]], mask: &[[u8; 32]]) -> Dealer {
+        Dealer {
+            own: roster.keys().own(),
+            roster,
+            mask: MaskKey::from_bytes(&mask[0]).unwrap(),
+            signing: Arc::new(signing),
+            self_mask: Secret::from_bytes(&self_mask[0]).unwrap(),
+            self_mask_shares: Polynomial::dangerous_from_coefficients(self_mask).unwrap(),
+            mask_shares: Polynomial::dangerous_from_coefficients(mask).unwrap(),
+            held: BTreeMap::new(),
+        }
+    }
+
+    /// The shares of b and s of a rank, for a test vector.
+    #[cfg(test)]
+    pub(super) fn shares_of(&self, rank: Rank) -> [[u8; 32]; 2] {
+        [&self.self_mask_shares, &self.mask_shares].map(|polynomial| *polynomial.share(rank.0).as_bytes())
+    }
+
     pub(super) fn roster(&self) -> &Arc<Roster> {
         &self.roster
     }

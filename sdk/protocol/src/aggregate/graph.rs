@@ -41,14 +41,9 @@ impl Graph {
         Ok(Graph::ring(transcript, roster, k))
     }
 
-    fn ring(transcript: &[u8; 32], roster: &[Rank], k: u16) -> Graph {
+    pub(super) fn ring(transcript: &[u8; 32], roster: &[Rank], k: u16) -> Graph {
         let count = roster.len();
-        let mut order: Vec<usize> = (0..count).collect();
-        let mut stream = Stream::new(expand(transcript, &[b"hefu/1 graph"]));
-        for i in (1..count).rev() {
-            let j = (stream.u64() % (i as u64 + 1)) as usize;
-            order.swap(i, j);
-        }
+        let order = Graph::order(transcript, count);
         let mut neighbours = vec![Vec::new(); count];
         for (i, place) in order.iter().enumerate() {
             let reach = 1..=usize::from(k / 2);
@@ -58,6 +53,17 @@ impl Graph {
             neighbours[*place] = found;
         }
         Graph::Ring { k, neighbours }
+    }
+
+    /// π: places of the roster.
+    pub(super) fn order(transcript: &[u8; 32], count: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..count).collect();
+        let mut stream = Stream::new(expand(transcript, &[b"hefu/1 graph"]));
+        for i in (1..count).rev() {
+            let j = (stream.u64() % (i as u64 + 1)) as usize;
+            order.swap(i, j);
+        }
+        order
     }
 
     /// The neighbours of the rank at `place` of the roster, ascending, without itself.

@@ -47,16 +47,20 @@ pub fn check_round(last: Option<u32>, round: u32) -> Result<(), Error> {
     Err(Error::refused(Code::StaleRound, "AGG-4", "this party confirmed this round of the job, or a later one, before"))
 }
 
-/// Refuses a label definition that is not the dataset's (AGG-7); `own` is the text of the own one. A plan of a
-/// statistic that uses no label has none.
+/// Refuses a label definition that is not the dataset's (AGG-7); `own` is the text of the own one. A statistic that uses
+/// no label takes any.
 ///
 /// # Errors
 /// `LABEL_MISMATCH`.
 pub fn check_label(plan: &Plan, own: Option<&str>) -> Result<(), Error> {
+    check_label_digest(plan, own.map(|text| sha256(&[text.as_bytes()])))
+}
+
+pub(super) fn check_label_digest(plan: &Plan, own: Option<[u8; 32]>) -> Result<(), Error> {
     match plan.label_definition {
-        None => Ok(()),
-        Some(digest) if own.is_some_and(|text| sha256(&[text.as_bytes()]) == digest) => Ok(()),
-        Some(_) => Err(Error::refused(
+        _ if !plan.statistic.uses_label() => Ok(()),
+        Some(digest) if own == Some(digest) => Ok(()),
+        _ => Err(Error::refused(
             Code::LabelMismatch,
             "AGG-7",
             "the label definition is not that of this party's dataset",

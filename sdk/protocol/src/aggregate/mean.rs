@@ -1,19 +1,18 @@
 //! `aggregate-mean-1`: a weighted mean of values in the clear (section 7).
-use super::plan::{Plan, Tensor};
+use super::plan::{Plan, write_reals};
 use super::value::{Sums, Total};
-use crate::envelope::{Borrowed, encode_borrowed};
-use crate::{Elements, Error};
+use crate::Error;
 use hefu_core::{Code, Rank};
 use std::collections::BTreeMap;
 
 /// One participant's weight and values, by tensor.
 pub(super) struct Plain {
     weight: f64,
-    tensors: Vec<Elements>,
+    tensors: Vec<Vec<f64>>,
 }
 
 impl Plain {
-    pub(super) fn new(weight: f64, tensors: Vec<Elements>) -> Self {
+    pub(super) fn new(weight: f64, tensors: Vec<Vec<f64>>) -> Self {
         Plain { weight, tensors }
     }
 }
@@ -28,10 +27,9 @@ pub(super) fn weighted(plain: &BTreeMap<Rank, Plain>, plan: &Plan) -> Result<Sum
     if total <= 0.0 {
         return refused("the weights of a mean add to nothing");
     }
-    let mut means: Vec<Vec<f64>> = plan.tensors.iter().map(|tensor| vec![0.0; tensor.len()]).collect();
+    let mut means: Vec<Vec<f64>> = plan.model_forms().iter().map(|tensor| vec![0.0; tensor.len()]).collect();
     for plain in plain.values() {
-        for (mean, elements) in means.iter_mut().zip(&plain.tensors) {
-            let Elements::F64(values) = elements else { continue };
+        for (mean, values) in means.iter_mut().zip(&plain.tensors) {
             for (mean, value) in mean.iter_mut().zip(values) {
                 *mean += plain.weight * value;
             }
@@ -48,8 +46,5 @@ pub(super) fn weighted(plain: &BTreeMap<Rank, Plain>, plan: &Plan) -> Result<Sum
 
 /// The payload of SUM.
 pub(super) fn envelope(means: &Sums, plan: &Plan) -> Vec<u8> {
-    let reals = means.reals();
-    let forms = plan.tensors.iter().map(Tensor::plain);
-    let tensors: Vec<_> = forms.zip(&reals).map(|(form, values)| (form, Borrowed::F64(values))).collect();
-    encode_borrowed(plan.round, &tensors)
+    write_reals(plan.round, &plan.model_forms(), &means.reals())
 }

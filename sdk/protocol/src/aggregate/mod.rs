@@ -73,6 +73,13 @@ mod statistic;
 mod value;
 mod wire;
 
+#[cfg(test)]
+#[path = "../../tests/vectors/aggregate_round.rs"]
+mod round_vectors;
+#[cfg(test)]
+#[path = "../../tests/vectors/aggregate.rs"]
+mod vectors;
+
 pub use contributor::{Answering, Contributed, Contributor};
 pub use coordinator::{Coordinator, Event, Moved, Moving, Outcome, Waiting};
 pub use deal::{MaskKey, Own};
@@ -82,7 +89,7 @@ pub use history::{History, PastRound, check_confirms, check_label, check_round};
 pub use method::{METHODS, Method, PlainMean, Secrecy, SecureHistogram, SecureSum, method};
 pub use participant::{Joined, Participant};
 pub(crate) use plan::check_words;
-pub use plan::{MAX_PARTICIPANTS, MIN_PARTICIPANTS, Plan, Tensor, threshold};
+pub use plan::{MAX_PARTICIPANTS, MIN_PARTICIPANTS, Plan, RealTensor, Tensor, threshold};
 pub use roster::{Member, Roster};
 pub use statistic::tensors_of_rows;
 pub use value::{Contribution, Sums, Total, Values};

@@ -1,14 +1,13 @@
 //! The participant: one consuming state after the other (sections 4, 5 and 7).
-use super::contributor::{Contributor, Sharing};
+use super::contributor::{Contributor, Sharing, not_within};
 use super::deal::{Dealer, Own};
 use super::history::History;
 use super::method::Secrecy;
-use super::plan::{Plan, Tensor};
+use super::plan::{Plan, read_reals, write_reals};
 use super::roster::Roster;
 use super::value::{self, Contribution, Values};
 use super::wire::{check_place, outgoing, read_signatures, write_plain, write_shares};
-use crate::envelope::{Borrowed, Form, encode_borrowed};
-use crate::{Elements, Error, Kind, Machine, Message, Step, decode_envelope};
+use crate::{Error, Kind, Machine, Message, Step};
 use hefu_core::{Code, Progress, Rank, Stage};
 use hefu_crypto::sha256;
 use std::collections::BTreeSet;
@@ -29,9 +28,17 @@ pub(super) fn at(done: u64) -> Progress {
 /// A participant that joins: awaits PARAMETERS and ROSTER, sends SHARES.
 pub struct Participant {
     roster: Arc<Roster>,
-    own: Option<Own>,
+    source: Option<Source>,
     history: History,
     state: Join,
+}
+
+/// Where the own secrets come from.
+enum Source {
+    Own(Own),
+    /// Given, for a test vector.
+    #[cfg(test)]
+    Dealer(Box<Dealer>),
 }
 
 enum Join {
@@ -43,7 +50,14 @@ enum Join {
 impl Participant {
     /// A participant of a confirmed session; the own rank is that of the session's keys.
     pub fn new(roster: Arc<Roster>, own: Own, history: History) -> Self {
-        Participant { roster, own: Some(own), history, state: Join::Start }
+        Participant { roster, source: Some(Source::Own(own)), history, state: Join::Start }
+    }
+
+    /// A participant with secrets from elsewhere.
+    #[cfg(test)]
+    pub(super) fn with(dealer: Dealer) -> Self {
+        let (roster, source) = (dealer.roster().clone(), Some(Source::Dealer(Box::new(dealer))));
+        Participant { roster, source, history: History::default(), state: Join::Start }
     }
 
     fn read_parameters(&self, payload: &[u8]) -> Result<Vec<Vec<f64>>, Error> {
@@ -52,11 +66,7 @@ impl Participant {
             let cause = "the parameters have not the digest of the offer";
             return Err(by_coordinator(Code::ParametersMismatch, "AGG-12", cause));
         }
-        let tensors = plan.parameter_forms();
-        let forms: Vec<Form<'_>> = tensors.iter().map(Tensor::plain).collect();
-        let elements = decode_envelope(payload, plan.round, COORDINATOR, &forms)?;
-        let real = |elements| if let Elements::F64(values) = elements { values } else { Vec::new() };
-        Ok(elements.into_iter().map(real).collect())
+        read_reals(payload, plan.round, COORDINATOR, self.roster.parameter_forms())
     }
 
     fn take_parameters(mut self, payload: &[u8]) -> Result<Step<Self>, Error> {
@@ -74,22 +84,26 @@ impl Participant {
         let roster = &self.roster;
         let own = roster.keys().own();
         let mut near = roster.neighbours(own);
-        let allowed = |rank| rank == own || near.binary_search(&rank).is_ok();
-        let signatures = read_signatures(payload, COORDINATOR, allowed)?;
+        let signatures = read_signatures(payload, COORDINATOR)?;
         let listed: BTreeSet<Rank> = signatures.iter().map(|(rank, _)| *rank).collect();
         check_size(listed.len(), roster.sharing_threshold())?;
         if !listed.contains(&own) {
             return Err(dropped());
+        }
+        if !listed.iter().all(|rank| *rank == own || near.binary_search(rank).is_ok()) {
+            return Err(not_within());
         }
         if !signatures.iter().all(|(rank, signature)| roster.signed_transcript(*rank, signature)) {
             let cause = "a participant did not sign this transcript";
             return Err(by_coordinator(Code::RosterMismatch, "AGG-13", cause));
         }
         near.retain(|rank| listed.contains(rank));
-        let Some(secrets) = self.own.take() else {
-            return Err(Error::job(Code::Internal, "", "a participant dealt its shares before"));
+        let dealer = match self.source.take() {
+            Some(Source::Own(secrets)) => Dealer::new(roster.clone(), secrets)?,
+            #[cfg(test)]
+            Some(Source::Dealer(dealer)) => *dealer,
+            None => return Err(Error::job(Code::Internal, "", "a participant dealt its shares before")),
         };
-        let dealer = Dealer::new(roster.clone(), secrets)?;
         let payload = write_shares(&dealer.deal(&near)?);
         let send = vec![outgoing(COORDINATOR, Kind::Shares, roster.plan().round, payload)];
         let part = Part::Masked(Box::new(dealer), near);
@@ -183,7 +197,5 @@ impl std::fmt::Debug for Joined {
 /// The payload of PLAIN.
 fn write_plain_values(plan: &Plan, values: &[Values], weight: f64) -> Result<Vec<u8>, Error> {
     let reals = value::plain(plan, values, weight)?;
-    let forms = plan.tensors.iter().map(Tensor::plain);
-    let tensors: Vec<_> = forms.zip(reals).map(|(form, values)| (form, Borrowed::F64(values))).collect();
-    Ok(write_plain(weight, &encode_borrowed(plan.round, &tensors)))
+    Ok(write_plain(weight, &write_reals(plan.round, &plan.model_forms(), &reals)))
 }

@@ -1,9 +1,9 @@
 //! The plan of a round (section 2), and what follows from it alone.
 use super::method::{self, Method};
 use super::statistic;
-use crate::envelope::{Codec, Form};
+use crate::envelope::{Borrowed, Codec, Form, encode_borrowed};
 use crate::session::{Offer, OfferedPlan};
-use crate::{Elements, Error, encode_envelope};
+use crate::{Elements, Error, decode_envelope, encode_envelope};
 use hefu_core::{Code, CoordinatorRole, Missing, Rank, Split, Stage, Statistic, SumTo, ValueCodec};
 use hefu_crypto::sha256;
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,6 @@ impl Tensor {
             }
             ValueCodec::Wide if clip <= 60 => Ok(Codec::SumWide { scale: WIDE_SCALE, clip }),
             ValueCodec::Count if clip <= 40 => Ok(Codec::SumCount { clip }),
-            ValueCodec::Float if clip == 0 => Ok(Codec::F64),
             _ => Err(refused),
         }
     }
@@ -158,20 +157,18 @@ impl Plan {
 
     /// The plan with the digest of these parameters, which are those of [`Plan::parameter_forms`].
     pub fn with_parameters(mut self, parameters: &[Vec<f64>]) -> Self {
-        self.parameters = sha256(&[&self.encode_parameters(parameters)]);
+        self.parameters = sha256(&[&write_reals(self.round, &self.parameter_forms(), parameters)]);
         self
     }
 
-    /// The payload of PARAMETERS.
-    pub(super) fn encode_parameters(&self, parameters: &[Vec<f64>]) -> Vec<u8> {
-        let owned = statistic::parameters(self);
-        let forms = owned.iter().map(Tensor::plain).zip(parameters.iter().cloned().map(Elements::F64));
-        encode_envelope(self.round, &forms.collect::<Vec<_>>())
+    /// The tensors of PARAMETERS that the statistic needs, in order.
+    pub fn parameter_forms(&self) -> Vec<RealTensor> {
+        statistic::parameters(self)
     }
 
-    /// The tensors of PARAMETERS that the statistic needs, in order.
-    pub fn parameter_forms(&self) -> Vec<Tensor> {
-        statistic::parameters(self)
+    /// The tensors whose values `aggregate-mean-1` averages, in order: the plan's but `weight`.
+    pub fn model_forms(&self) -> Vec<RealTensor> {
+        statistic::model(self).collect()
     }
 
     /// The method.
@@ -193,13 +190,12 @@ impl Plan {
         u16::try_from(parties.saturating_sub(silent)).unwrap_or(u16::MAX)
     }
 
-    /// Forms of MASKED_SUM, SUM and PLAIN among N participants.
+    /// Forms of MASKED_SUM and SUM among N participants.
     ///
     /// # Errors
     /// `CLIP_TOO_LARGE` (AGG-9).
     pub fn forms(&self, participants: u16) -> Result<Vec<Form<'_>>, Error> {
-        let form = |tensor: &'_ Tensor| tensor.codec(participants).map(|codec| (codec, ()));
-        self.tensors.iter().map(|t| form(t).map(|(codec, ())| Form::new(&t.name, codec, &t.shape))).collect()
+        self.tensors.iter().map(|t| Ok(Form::new(&t.name, t.codec(participants)?, &t.shape))).collect()
     }
 
     /// Ring elements of all values.
@@ -234,11 +230,48 @@ impl Plan {
     }
 }
 
-impl Tensor {
-    /// Its form in codec 1.
-    pub(super) fn plain(&self) -> Form<'_> {
+/// A tensor of codec 1: of the parameters, or of values in the clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RealTensor {
+    /// 1 to 64 of `[a-z0-9_.]`.
+    pub name: String,
+    /// At most four dimensions; none: one value.
+    pub shape: Vec<u32>,
+}
+
+impl RealTensor {
+    /// Its form.
+    pub(super) fn form(&self) -> Form<'_> {
         Form::new(&self.name, Codec::F64, &self.shape)
     }
+
+    /// The number of its values.
+    pub fn len(&self) -> usize {
+        self.shape.iter().fold(1, |count: usize, dimension| count.saturating_mul(*dimension as usize))
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An envelope of codec 1.
+pub(super) fn write_reals<V: AsRef<[f64]>>(round: u32, tensors: &[RealTensor], values: &[V]) -> Vec<u8> {
+    let forms = tensors.iter().map(RealTensor::form).zip(values.iter().map(|values| Borrowed::F64(values.as_ref())));
+    encode_borrowed(round, &forms.collect::<Vec<_>>())
+}
+
+/// The values of an envelope of codec 1 that has exactly these tensors.
+pub(super) fn read_reals(
+    payload: &[u8],
+    round: u32,
+    from: Rank,
+    tensors: &[RealTensor],
+) -> Result<Vec<Vec<f64>>, Error> {
+    let forms: Vec<Form<'_>> = tensors.iter().map(RealTensor::form).collect();
+    let real = |elements| if let Elements::F64(values) = elements { values } else { Vec::new() };
+    Ok(decode_envelope(payload, round, from, &forms)?.into_iter().map(real).collect())
 }
 
 /// A plan that is refused as such.

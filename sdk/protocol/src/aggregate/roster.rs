@@ -1,7 +1,7 @@
 //! Who takes part in a round, and what everyone may check of everyone.
 use super::graph::Graph;
 use super::history::PastRound;
-use super::plan::{MIN_PARTICIPANTS, Plan};
+use super::plan::{MIN_PARTICIPANTS, Plan, RealTensor};
 use super::wire::{Entry, Signature};
 use crate::Error;
 use crate::envelope::Form;
@@ -32,6 +32,7 @@ pub struct Roster {
     /// U0, ascending.
     ranks: Vec<Rank>,
     graph: Graph,
+    parameter_forms: Vec<RealTensor>,
 }
 
 impl Roster {
@@ -62,7 +63,30 @@ impl Roster {
             probe.agree(&mask).map_err(|_| low_order(*rank))?;
         }
         let graph = Graph::new(&keys.transcript(), &ranks, plan.neighbours)?;
-        Ok(Roster { plan, keys, members, ranks, graph })
+        let parameter_forms = plan.parameter_forms();
+        Ok(Roster { plan, keys, members, ranks, graph, parameter_forms })
+    }
+
+    /// A roster of a test vector, whose plan is of no statistic and may have few neighbours.
+    #[cfg(test)]
+    pub(super) fn unchecked(
+        plan: Plan,
+        keys: Arc<Keys>,
+        members: Vec<Member>,
+        parameter_forms: Vec<RealTensor>,
+    ) -> Roster {
+        let ranks: Vec<Rank> =
+            (0u16..).map(Rank).zip(&members).filter(|(_, m)| m.mask.is_some()).map(|(rank, _)| rank).collect();
+        let graph = match plan.neighbours {
+            0 => Graph::Complete,
+            k => Graph::ring(&keys.transcript(), &ranks, k),
+        };
+        Roster { plan, keys, members, ranks, graph, parameter_forms }
+    }
+
+    /// The tensors of PARAMETERS.
+    pub(super) fn parameter_forms(&self) -> &[RealTensor] {
+        &self.parameter_forms
     }
 
     /// The round's plan.

@@ -1,6 +1,5 @@
 //! The tensors of each statistic and of its parameters (spec/pooled.md, section 1).
-use super::method::Secrecy;
-use super::plan::{Plan, Tensor, unsupported};
+use super::plan::{Plan, RealTensor, Tensor, unsupported};
 use crate::Error;
 use hefu_core::{Statistic, ValueCodec};
 
@@ -56,10 +55,10 @@ fn buckets(plan: &Plan) -> u32 {
     plan.tensors.first().and_then(|tensor| tensor.shape.get(1).copied()).unwrap_or(0)
 }
 
-/// The tensors that PARAMETERS has, in order; their codec is 1.
-pub(super) fn parameters(plan: &Plan) -> Vec<Tensor> {
+/// The tensors that PARAMETERS has, in order.
+pub(super) fn parameters(plan: &Plan) -> Vec<RealTensor> {
     let d = columns(plan).unwrap_or(0);
-    let of = |name: &str, shape: &[u32]| Tensor::new(name, ValueCodec::Float, 0, shape);
+    let of = |name: &str, shape: &[u32]| RealTensor { name: name.to_owned(), shape: shape.to_vec() };
     match plan.statistic {
         Statistic::Moments | Statistic::Vector => Vec::new(),
         Statistic::Deviations => vec![of("mean", &[d])],
@@ -76,19 +75,22 @@ pub(super) fn parameters(plan: &Plan) -> Vec<Tensor> {
     }
 }
 
+/// The tensors of PLAIN, in order: those of the plan but the weight.
+pub(super) fn model(plan: &Plan) -> impl Iterator<Item = RealTensor> {
+    let real = |tensor: &Tensor| RealTensor { name: tensor.name.clone(), shape: tensor.shape.clone() };
+    plan.tensors.iter().filter(|tensor| tensor.name != WEIGHT).map(real)
+}
+
 /// Refuses tensors other than the statistic's (AGG-6).
 pub(super) fn check(plan: &Plan) -> Result<(), Error> {
     let refused = || unsupported("AGG-6", "the plan's tensors are not those of its statistic");
     check_names(&plan.tensors)?;
-    let plain = plan.method()?.secrecy() == Secrecy::Plain;
     let fits = match (plan.statistic, plan.tensors.as_slice()) {
-        (Statistic::Update, [model @ .., weight]) if !plain => {
+        (Statistic::Update, [model @ .., weight]) => {
             *weight == Tensor::new(WEIGHT, ValueCodec::Count, weight.clip, &[]) && are_fixed(model)
         }
-        (Statistic::Update, model) if plain => !model.is_empty() && model.iter().all(|t| t.name != WEIGHT),
         (Statistic::Vector, [values]) => {
-            let codec = if plain { ValueCodec::Float } else { ValueCodec::Fixed };
-            values.name == "values" && values.codec == codec && values.shape.len() == 1
+            values.name == "values" && are_fixed(&[values.clone()]) && values.shape.len() == 1
         }
         (Statistic::Update | Statistic::Vector, _) => false,
         (statistic, tensors) => {

@@ -14,7 +14,7 @@ const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
 /// Redacted, wiped on drop.
 #[derive(Clone, PartialEq)]
 pub enum Values {
-    /// Of a tensor of codec `fixed`, `wide` or `float`.
+    /// Of a tensor of codec `fixed` or `wide`.
     Real(Vec<f64>),
     /// Of a tensor of codec `count`.
     Count(Vec<u64>),
@@ -120,25 +120,28 @@ pub(super) fn encode(plan: &Plan, participants: u16, values: &[Values]) -> Resul
     Ok(ring)
 }
 
-/// The values of `aggregate-mean-1` (AGG-10).
+/// The values of `aggregate-mean-1`: of the plan's tensors but `weight` (AGG-10).
 ///
 /// # Errors
-/// `NOT_FINITE`, also for a weight that is negative or not finite; `SHAPE_MISMATCH`.
+/// `NOT_FINITE`, also for a weight that is negative or not finite; `BEYOND_CLIP`; `SHAPE_MISMATCH`.
 pub(super) fn plain<'a>(plan: &Plan, values: &'a [Values], weight: f64) -> Result<Vec<&'a [f64]>, Error> {
     if !weight.is_finite() || weight < 0.0 {
         return Err(Error::job(Code::NotFinite, "AGG-29", "a weight is negative or not finite"));
     }
-    if values.len() != plan.tensors.len() {
+    let forms = plan.model_forms();
+    if values.len() != forms.len() {
         return Err(wrong_shape());
     }
     let one = |(tensor, values): (&Tensor, &'a Values)| match values {
         Values::Real(reals) if reals.len() == tensor.len() => {
-            reals.iter().try_for_each(|value| checked(*value, f64::INFINITY).map(|_| ()))?;
+            let clip = 2f64.powi(i32::from(tensor.clip));
+            reals.iter().try_for_each(|value| checked(*value, clip).map(|_| ()))?;
             Ok(reals.as_slice())
         }
         _ => Err(wrong_shape()),
     };
-    plan.tensors.iter().zip(values).map(one).collect()
+    let named = |tensor: &&Tensor| forms.iter().any(|form| form.name == tensor.name);
+    plan.tensors.iter().filter(named).zip(values).map(one).collect()
 }
 
 fn wrong_shape() -> Error {
@@ -173,7 +176,6 @@ fn encode_tensor(tensor: &Tensor, codec: Codec, values: &Values, ring: &mut Vec<
             }
             ring.extend_from_slice(values);
         }
-        (Codec::F64, Values::Real(_)) => return Err(Error::job(Code::Internal, "", "plain values have no masks")),
         _ => {
             let cause = format!("the values of tensor {} are not of its codec", tensor.name);
             return Err(Error::job(Code::ShapeMismatch, "AGG-11", cause));

@@ -66,7 +66,7 @@ pub(super) fn check_place(message: &Message, round: u32, from: Rank) -> Result<(
     Err(Error::unexpected(from))
 }
 
-fn out_of_order(from: Rank) -> Error {
+pub(super) fn out_of_order(from: Rank) -> Error {
     Error::peer(from, Code::MalformedMessage, "AGG-14", "a list of ranks is not ascending or has others than it may")
 }
 
@@ -112,19 +112,15 @@ pub(super) fn write_signatures(signatures: &[(Rank, Signature)]) -> Vec<u8> {
     signatures.iter().fold(writer, |w, (rank, signature)| w.u16(rank.0).bytes(signature)).finish()
 }
 
-/// Signatures of ranks among `allowed` (AGG-14).
-pub(super) fn read_signatures(
-    payload: &[u8],
-    from: Rank,
-    allowed: impl Fn(Rank) -> bool,
-) -> Result<Vec<(Rank, Signature)>, Error> {
+/// Signatures of ascending ranks (AGG-14).
+pub(super) fn read_signatures(payload: &[u8], from: Rank) -> Result<Vec<(Rank, Signature)>, Error> {
     let mut reader = Reader::new(payload);
     let length = reader.u16().blame(from)?;
     let one = |reader: &mut Reader<'_>| Ok((Rank(reader.u16()?), reader.array()?));
     let signatures = (0..length).map(|_| one(&mut reader)).collect::<Result<Vec<_>, Malformed>>().blame(from)?;
     reader.end().blame(from)?;
     ascending(signatures.iter().map(|(rank, _)| *rank), from)?;
-    if signatures.iter().all(|(rank, _)| allowed(*rank)) { Ok(signatures) } else { Err(out_of_order(from)) }
+    Ok(signatures)
 }
 
 fn write_entries(writer: Writer, entries: &[Entry]) -> Writer {

@@ -130,9 +130,13 @@ impl Keys {
     /// The key under which rank `from` seals its shares for rank `to` (spec/aggregate.md, section 5); one of them is the
     /// own rank. It seals one text.
     pub(crate) fn share_key(&self, from: Rank, to: Rank) -> FrameKey {
+        FrameKey::new(&self.share_key_bytes(from, to))
+    }
+
+    pub(crate) fn share_key_bytes(&self, from: Rank, to: Rank) -> Zeroizing<[u8; 32]> {
         let other = if from == self.own { to } else { from };
         let info: [&[u8]; 3] = [b"hefu/1 share", &from.0.to_be_bytes(), &to.0.to_be_bytes()];
-        FrameKey::new(&Zeroizing::new(expand(self.pair(other), &info)))
+        Zeroizing::new(expand(self.pair(other), &info))
     }
 
     /// The mask stream that this party shares with another.

@@ -122,14 +122,14 @@ pub enum AnyOffer {
     Aggregate(Box<Offer<aggregate::Plan>>),
 }
 
-/// Verifies an offer under the initiator's key, then parses it by its stages.
+/// Verifies an offer under the initiator's key, then parses it by its stages: one that has `aggregate` among them is an aggregation's.
 ///
 /// # Errors
 /// Those of [`open_offer`].
 pub fn open_any_offer(envelope: &[u8], key: &[u8; 32]) -> Result<AnyOffer, Error> {
     let members = open_members(envelope, key)?;
     let stages = plan_member(&members, "stages").and_then(Value::as_array);
-    if stages.is_some_and(|stages| stages.len() == 1 && stages[0] == Stage::Aggregate.as_str()) {
+    if stages.is_some_and(|stages| stages.iter().any(|stage| stage == Stage::Aggregate.as_str())) {
         aggregate::check_words(|name| plan_member(&members, name))?;
         return typed(members, "hefu/offer/1").map(|offer| AnyOffer::Aggregate(Box::new(offer)));
     }

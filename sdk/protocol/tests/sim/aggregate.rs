@@ -327,7 +327,9 @@ impl Network<'_> {
                 Happening::Deadline(step) if step == waiting => {
                     let mut current = Some(current);
                     for rank in current.as_ref().map(|c| c.awaited()).unwrap_or_default() {
-                        let Some(machine) = current.take().filter(|machine| machine.waiting() == waiting) else { break };
+                        let Some(machine) = current.take().filter(|machine| machine.waiting() == waiting) else {
+                            break;
+                        };
                         current = self.moved(machine.step(Event::Lost(rank)), Some(waiting), &mut clock, &mut run);
                     }
                     current
