@@ -84,8 +84,8 @@ class Client(unittest.TestCase):
         """The example program gives the same score, as one JSON object."""
         arguments = ["--config", self.bank, "--model", model, "--key", "id", "--with", "tax=tax-2026", f"id={key}",
                      "x0=3.0", "x1=0.0", "x2=0.0"]
-        done = subprocess.run([sys.executable, nodes.CLIENT / "examples" / "score_one.py", *arguments], capture_output=True,
-                              text=True)
+        done = subprocess.run([sys.executable, nodes.CLIENT / "examples" / "score_one.py", *arguments],
+                              capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         told = json.loads(done.stdout)
         self.assertEqual(told["key"], key)
