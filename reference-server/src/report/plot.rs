@@ -106,6 +106,13 @@ impl Plot {
         );
     }
 
+    /// A box between two corners, in values, with a title for the pointer.
+    pub fn block(&mut self, class: &str, from: (f64, f64), to: (f64, f64), title: &str) {
+        let (x1, x2) = (self.at_x(from.0.min(to.0)), self.at_x(from.0.max(to.0)));
+        let (y1, y2) = (self.at_y(from.1.max(to.1)), self.at_y(from.1.min(to.1)));
+        self.bar(class, (x1, y1), (x2 - x1, y2 - y1), title);
+    }
+
     /// A word in user units.
     pub fn word(&mut self, class: &str, (x, y): (f64, f64), anchor: Anchor, text: &str) {
         let (anchor, text) = (anchor.as_str(), escape(text));

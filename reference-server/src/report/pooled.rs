@@ -127,13 +127,13 @@ fn dumbbells(outcome: &PooledOutcome, name: &str, of: impl Fn(&Measures) -> (f64
     for (index, (bank, alone)) in alone.iter().enumerate() {
         let y = lines - index as f64 - 0.5;
         let label = plot.at_y(y) + 4.0;
-        plot.word("label", (8.0, label), Anchor::Start, &escape(&bank.alias));
+        plot.word("label", (8.0, label), Anchor::Start, &bank.alias);
         let mut row = |class: &str, y: f64, (value, [from, to]): (f64, [f64; 2]), what: &str| {
             plot.segment(&format!("whisker {class}"), (from, y), (to, y));
             plot.dot(&format!("dot {class}"), (value, y), 5.5, &format!("{what} {value:.4} [{from:.4}, {to:.4}]"));
         };
         if let Some(alone) = alone {
-            row("alone", y + 0.17, *alone, &format!("{name} {} alone", escape(&bank.alias)));
+            row("alone", y + 0.17, *alone, &format!("{name} {} alone", bank.alias));
         }
         row("joint", y - 0.17, pooled, &format!("{name} pooled"));
     }
@@ -152,8 +152,8 @@ fn model(outcome: &PooledOutcome) -> String {
     for (index, (name, value)) in named.iter().enumerate() {
         let y = lines - index as f64 - 0.5;
         let at = plot.at_y(y) + 4.0;
-        plot.word("label", (8.0, at), Anchor::Start, &escape(name));
-        plot.bar("party-0", (value.min(0.0), y + 0.32), (value.abs(), 0.64), &format!("{} {value:+.6}", escape(name)));
+        plot.word("label", (8.0, at), Anchor::Start, name);
+        plot.block("party-0", (0.0, y + 0.32), (*value, y - 0.32), &format!("{name} {value:+.6}"));
     }
     let picture = plot.finish("coefficients of the pooled model");
     let rows: Vec<Vec<String>> = outcome
@@ -206,13 +206,13 @@ fn rounds(outcome: &PooledOutcome) -> String {
     for (index, bank) in outcome.banks.iter().enumerate() {
         let y = lines - index as f64 - 0.5;
         let at = plot.at_y(y) + 4.0;
-        plot.word("label", (8.0, at), Anchor::Start, &escape(&bank.alias));
+        plot.word("label", (8.0, at), Anchor::Start, &bank.alias);
         for (round, entry) in trace.iter().enumerate() {
             let lost = entry.lost.iter().find(|lost| lost.party == bank.alias);
             let class = if entry.survivors.contains(&bank.alias) { "matched" } else { "dropped" };
-            let reason = lost.map(|l| format!(": {}", escape(&l.code))).unwrap_or_default();
-            let title = format!("{}, round {round}, {}{reason}", escape(&bank.alias), escape(&entry.statistic));
-            plot.bar(class, (round as f64 + 0.06, y + 0.34), (0.88, 0.68), &title);
+            let reason = lost.map(|l| format!(": {}", l.code)).unwrap_or_default();
+            let title = format!("{}, round {round}, {}{reason}", bank.alias, entry.statistic);
+            plot.block(class, (round as f64 + 0.06, y + 0.34), (round as f64 + 0.94, y - 0.34), &title);
         }
     }
     let picture = plot.finish("who took part in each round");
@@ -354,9 +354,11 @@ mod tests {
             no_model: auc.is_none().then(|| "ONE_CLASS".to_owned()),
             ..BankOutcome::default()
         };
-        let mut result = PoolReport { rounds: 2, intercept: -2.0, ..PoolReport::default() };
+        let mut result = PoolReport::default();
+        (result.rounds, result.intercept) = (2, -2.0);
         result.coefficients.insert("debt".to_owned(), 0.4);
-        let mut round = Round { statistic: "moments".to_owned(), ..Round::default() };
+        let mut round = Round::default();
+        round.statistic = "moments".to_owned();
         round.survivors = vec!["north".to_owned(), "<img>".to_owned()];
         result.trace = vec![round];
         PooledOutcome {
