@@ -47,6 +47,13 @@ pub struct Clause {
     pub text: String,
 }
 
+/// Ids of all requirements, in the order of the documents.
+pub fn clause_ids() -> Vec<String> {
+    let lines = DOCUMENTS.iter().flat_map(|(_, text)| text.lines());
+    let ids = lines.filter_map(|line| line.strip_prefix("- **")?.split_once("** ").map(|(id, _)| id.to_owned()));
+    ids.collect()
+}
+
 /// The requirement of an id.
 pub fn clause(id: &str) -> Option<Clause> {
     let mark = format!("- **{id}** ");

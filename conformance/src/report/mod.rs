@@ -1,5 +1,6 @@
-//! What a run leaves: `results.json`, `junit.xml`, `index.html`, and the evidence beside them.
+//! What a run leaves: `results.json`, `junit.xml`, `coverage.csv`, `index.html`, and the evidence beside them.
 
+mod coverage;
 mod html;
 mod junit;
 pub mod print;
@@ -9,7 +10,7 @@ use std::path::Path;
 use crate::error::Result;
 use crate::run::Results;
 
-/// Writes the three files into `folder`.
+/// Writes the four files into `folder`.
 ///
 /// # Errors
 /// `Suite` where the folder cannot be written.
@@ -17,6 +18,7 @@ pub fn write(folder: &Path, results: &Results) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     std::fs::write(folder.join("results.json"), serde_json::to_vec_pretty(results)?)?;
     std::fs::write(folder.join("junit.xml"), junit::render(results))?;
+    std::fs::write(folder.join("coverage.csv"), coverage::render(results))?;
     std::fs::write(folder.join("index.html"), html::render(results))?;
     Ok(())
 }

@@ -8,16 +8,14 @@ use hefu_conformance::target::{Claims, Control as ControlEntry, Limits, Named, T
 
 use crate::reference::{IDLE, MAX_JOBS};
 
-/// The target file of a target in this process, whose replies are waited for at least so long. It trains, and takes its
-/// time; it says so where single cases are asked for.
-pub fn target_file(deadline_ms: u64, trains: bool) -> TargetFile {
-    let profiles = if trains { &["core", "align", "vlr"][..] } else { &["core", "align"] };
+/// The target file of a target in this process, whose replies are waited for at least so long.
+pub fn target_file(deadline_ms: u64) -> TargetFile {
     TargetFile {
         target: Named { name: "reference".into(), version: "0".into(), artefact_sha256: None },
         claims: Claims {
             protocol: "1.0".into(),
             roles: vec!["collaborator".into(), "initiator".into()],
-            profiles: profiles.iter().map(|profile| (*profile).to_owned()).collect(),
+            profiles: vec!["core".into(), "align".into()],
         },
         control: ControlEntry { kind: "command".into(), command: vec!["none".into()] },
         limits: Limits { max_jobs: MAX_JOBS as u32, idle_timeout_ms: IDLE.as_millis() as u64, deadline_ms },
@@ -36,7 +34,12 @@ pub async fn run<C: Control>(control: C, options: &Options) -> Result<Results> {
 
 /// Runs against a target that is slow on purpose: every case costs the deadline.
 pub async fn run_within<C: Control>(mut control: C, options: &Options, deadline_ms: u64) -> Result<Results> {
-    run::run(&mut control, &target_file(deadline_ms, !options.cases.is_empty()), options, &mut |_| {}).await
+    let mut target = target_file(deadline_ms);
+    // It trains too, and takes its time: only where single cases are asked for.
+    if !options.cases.is_empty() {
+        target.claims.profiles.push("vlr".into());
+    }
+    run::run(&mut control, &target, options, &mut |_| {}).await
 }
 
 /// Ids and reasons of the cases with a verdict.

@@ -7,5 +7,6 @@ mod faults;
 mod harness;
 mod null;
 mod reference;
+mod statement;
 mod vectors;
 mod vectors_rlwe;
