@@ -12,6 +12,8 @@ fn every_code_is_explained_in_both_languages() {
         let chinese = hefu(folder.path(), &["explain", code.name(), "--json", "--lang", "zh"]).json();
         assert_eq!(english["name"], code.name());
         assert_eq!(chinese["code"], code.number());
+        let is_warning = matches!(code.name(), "SEPARABLE" | "HIGH_LEVERAGE");
+        assert_eq!(english["exit"].is_null(), is_warning, "a warning ends nothing: {number}");
         let is_chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
         for member in ["cause", "next"] {
             assert!(!is_chinese(english[member].as_str().unwrap()), "{number} {member}");

@@ -23,6 +23,9 @@ fn a_job_from_trust_to_scores() {
         assert_eq!(shown["state"], "SUCCEEDED");
         assert!(shown["disclosure"].as_array().unwrap().len() >= 3);
     }
+    let config = trio.bank.config.to_str().unwrap();
+    let prose = world::hefu(&trio.bank.folder, &["job", "show", job, "--config", config]).stdout;
+    assert!(prose.contains("AUC ") && prose.contains("KS "), "{prose}");
     let mut applicants = table(50, 3, 1);
     applicants.rows[7][0] = "unknown".to_owned();
     applicants.write(&trio.bank.folder.join("applicants.csv"));
@@ -30,6 +33,8 @@ fn a_job_from_trust_to_scores() {
         ["score", "applicants.csv", "--model", model, "--key", "id", "--with", "tax=tax", "--with", "power=power"];
     let scored = trio.bank.ok(&[&score[..], &["--out", "scores.csv"]].concat());
     assert_eq!((scored["scored"].as_u64(), scored["rows"]["unmatched"].as_u64()), (Some(49), Some(1)));
+    // The applicants were published for the run alone.
+    assert_eq!(trio.bank.ok(&["dataset", "list"])["datasets"].as_array().unwrap().len(), 1);
     let text = std::fs::read_to_string(trio.bank.folder.join("scores.csv")).unwrap();
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("key,probability"));
@@ -107,7 +112,14 @@ fn trust_works_with_the_node_running_or_not() {
     assert!(bank.folder.join("state/trust/tax.json").exists());
     let _serving = Serving::start(&bank.config);
     assert_eq!(bank.ok(&["party", "show"])["trusted"][0]["alias"], "tax");
-    assert_eq!(bank.trust(&tax, "revenue").json()["alias"], "revenue");
+    // Another short name is a rename, and says so.
+    let error = bank.trust(&tax, "revenue").error(2, "CONFIGURATION");
+    assert!(error["cause"].as_str().unwrap().contains("trusted as tax; --rename"), "{error}");
+    let again = ["party", "trust", tax.descriptor().to_str().unwrap()].map(str::to_owned);
+    assert_eq!(bank.ok(&again.each_ref().map(String::as_str))["alias"], "tax");
+    let rename = [&again.each_ref().map(String::as_str)[..], &["--alias", "revenue", "--rename"]].concat();
+    assert_eq!(bank.ok(&rename)["alias"], "revenue");
+    assert!(!bank.folder.join("state/trust/tax.json").exists());
     let text = std::fs::read_to_string(tax.descriptor()).unwrap();
     let mut forged: serde_json::Value = serde_json::from_str(&text).unwrap();
     let signature = forged["signatures"][0]["sig"].as_str().unwrap().to_owned();

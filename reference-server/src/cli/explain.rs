@@ -29,7 +29,7 @@ pub fn run(args: ExplainArgs, screen: Screen) -> Result<()> {
     let (range_en, range_zh) = range(code);
     let object = json!({
         "code": code.number(), "name": code.name(), "range": range_en, "retry": code.retry().as_str(),
-        "scope": code.scope().as_str(), "exit": exit_number(code),
+        "scope": code.scope().as_str(), "exit": (!is_warning(code)).then(|| exit_number(code)),
         "cause": screen.pick(entry.cause.en, entry.cause.zh), "next": screen.pick(entry.next.en, entry.next.zh),
     });
     screen.answer(&object, || {
@@ -46,10 +46,18 @@ pub fn run(args: ExplainArgs, screen: Screen) -> Result<()> {
             screen.pick("retry", "重试"),
             retry_words(code, screen),
             screen.pick("exit code of hefu", "hefu 退出码"),
-            exit_number(code),
+            match is_warning(code) {
+                true => screen.pick("none: a warning, the job goes on", "无：仅为警告，作业继续").to_owned(),
+                false => exit_number(code).to_string(),
+            },
         )
     });
     Ok(())
+}
+
+/// A code that stands in a result, and ends nothing.
+fn is_warning(code: Code) -> bool {
+    matches!(code, Code::Separable | Code::HighLeverage)
 }
 
 fn retry_words(code: Code, screen: Screen) -> String {

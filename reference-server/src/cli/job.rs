@@ -1,4 +1,5 @@
 //! `hefu job submit|watch|show|list|cancel`.
+use super::facts::Names;
 use super::screen::columns;
 use super::{ConfigArg, Screen, with_alias};
 use crate::failure::{self, Result};
@@ -78,7 +79,8 @@ pub async fn run(command: JobCommand, screen: Screen) -> Result<()> {
             watch(&node, &node.job(id), screen).await?;
         }
         JobCommand::Show { id, config } => {
-            show(&Node::connect(&config.config).await?.job(id), screen).await?;
+            let node = Node::connect(&config.config).await?;
+            show(&node, &node.job(id), screen).await?;
         }
         JobCommand::List { config } => {
             let jobs = Node::connect(&config.config).await?.jobs().await?;
@@ -110,12 +112,20 @@ pub fn read_plan(file: &Path) -> Result<JobPlan> {
 /// Follows a job to its end and prints its result.
 async fn watch(node: &Node, job: &Job, screen: Screen) -> Result<()> {
     let mut progress = Progress::new(screen.language);
-    let mut shown = false;
+    let names = Names::of(node).await;
+    let (mut shown, mut waits) = (false, Vec::new());
     let ended = job
         .finish(|status| {
             if !shown && !status.disclosure_json.is_empty() {
                 eprintln!("{}", status.disclosure());
                 shown = true;
+            }
+            if waits != status.awaiting {
+                waits.clone_from(&status.awaiting);
+                if !waits.is_empty() {
+                    let line = awaited(&waits, &names, screen);
+                    progress.step(&line, &line);
+                }
             }
             progress.job(status);
         })
@@ -133,15 +143,26 @@ async fn print_result(job: &Job, status: &JobStatus, screen: Screen) -> Result<(
         .map_err(|_| Failure::because(Code::Internal, "The node's result is no JSON text."))?;
     let mut all = object(status);
     all["result"] = result.clone();
-    screen.answer(&all, || match status.kind.as_str() {
-        // A collaborator's result says nothing of the model's quality: only the initiator learns it.
-        "train" if result.get("auc_joint").is_some() => {
-            serde_json::from_value(result).map_or(text, |report| summary(&report, screen))
-        }
-        "align" => serde_json::from_value(result).map_or(text, |matches| matched(&matches, screen)),
-        _ => format!("{} {}", status.job, status.state),
-    });
+    screen
+        .answer(&all, || outcome(status, result, screen).unwrap_or_else(|| format!("{} {}", status.job, status.state)));
     Ok(())
+}
+
+/// What the initiator learned, in lines. A collaborator's result says nothing of it: only the initiator learns it.
+fn outcome(status: &JobStatus, result: Value, screen: Screen) -> Option<String> {
+    match status.kind.as_str() {
+        "train" if result.get("auc_joint").is_some() => {
+            serde_json::from_value(result).ok().map(|report| summary(&report, screen))
+        }
+        "align" if result.get("rows_aligned").is_some() => {
+            serde_json::from_value(result).ok().map(|matches| matched(&matches, screen))
+        }
+        "score" => {
+            let scored = result.get("scores").and_then(Value::as_array)?.len();
+            Some(format!("{}: {scored}", screen.pick("rows scored", "评分样本")))
+        }
+        _ => None,
+    }
 }
 
 /// How many rows met, one line an agency.
@@ -175,13 +196,27 @@ fn summary(r: &Report, screen: Screen) -> String {
     )
 }
 
-async fn show(job: &Job, screen: Screen) -> Result<()> {
+async fn show(node: &Node, job: &Job, screen: Screen) -> Result<()> {
     let status = job.status().await?;
     if status.state == JobState::Succeeded && screen.json {
         return print_result(job, &status, screen).await;
     }
+    let result = match status.state {
+        JobState::Succeeded => serde_json::from_str(&job.result_json().await?).unwrap_or_default(),
+        _ => Value::Null,
+    };
+    let names = Names::of(node).await;
+    let failure = match &status.failure {
+        Some(failure) => Some(with_alias(failure.clone(), node, screen).await),
+        None => None,
+    };
     screen.answer(&object(&status), || {
         let mut out = format!("{} {} {}\n", status.job, status.kind, status.state);
+        let asked = [names.short(&status.initiator), status.purpose.clone(), status.outputs.join("+")];
+        out.push_str(&format!("{}: {}\n", screen.pick("asked by, for", "发起方、用途、产出"), asked.join(", ")));
+        if !status.awaiting.is_empty() {
+            out.push_str(&format!("{}\n", awaited(&status.awaiting, &names, screen)));
+        }
         if status.state == JobState::Running {
             let stage = crate::progress::stage_words(&status.stage);
             out.push_str(&format!("{} {}/{}\n", screen.pick(stage.0, stage.1), status.done, status.total));
@@ -189,8 +224,11 @@ async fn show(job: &Job, screen: Screen) -> Result<()> {
         if let Some(model) = &status.model {
             out.push_str(&format!("{}: {model}\n", screen.pick("model", "模型")));
         }
-        if let Some(failure) = &status.failure {
+        if let Some(failure) = &failure {
             out.push_str(&failure::words(failure, screen.language));
+        }
+        if let Some(outcome) = outcome(&status, result, screen) {
+            out.push_str(&format!("{}\n", outcome.trim_end()));
         }
         out.push_str(&status.disclosure().to_string());
         out
@@ -198,11 +236,18 @@ async fn show(job: &Job, screen: Screen) -> Result<()> {
     Ok(())
 }
 
+/// Whose stewards a job waits for.
+fn awaited(parties: &[String], names: &Names, screen: Screen) -> String {
+    let short: Vec<String> = parties.iter().map(|party| names.short(party)).collect();
+    format!("{}: {}", screen.pick("waits for the approval of", "等待批准"), short.join(", "))
+}
+
 fn object(s: &JobStatus) -> Value {
     json!({
         "job": s.job, "state": s.state.as_str(), "kind": s.kind, "initiator": s.initiator, "parties": s.parties,
         "purpose": s.purpose, "stage": s.stage, "done": s.done, "total": s.total, "created_us": s.created_us,
         "ended_us": s.ended_us, "bytes_sent": s.bytes_sent, "model": s.model,
+        "dataset": s.dataset, "outputs": s.outputs, "awaiting": s.awaiting,
         "disclosure": s.disclosure().parties,
         "failure": s.failure.as_ref().map(|f| failure::object(f, crate::language::Language::English)["error"].clone()),
     })

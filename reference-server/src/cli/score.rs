@@ -92,16 +92,16 @@ fn applicants() -> String {
 
 pub async fn run(args: ScoreArgs, screen: Screen) -> Result<()> {
     let (file, dataset) = (args.file.clone(), applicants());
+    let with = args.with.iter().map(|text| collaborator(text)).collect::<Result<Vec<_>>>()?;
     let node = Node::connect(&args.config.config).await?;
-    let outcome = until_stopped(score(args, &node, &dataset, screen)).await;
+    let outcome = until_stopped(score(args, with, &node, &dataset, screen)).await;
     // Taken back however the run ended; a run that failed before it published has nothing to take back.
     let taken_back = node.unpublish(&dataset).await;
     outcome.map_err(|failure| in_file(failure, &dataset, &file))?;
-    taken_back.map(drop).map_err(Failure::from)
+    Ok(taken_back.map(drop)?)
 }
 
-async fn score(args: ScoreArgs, node: &Node, name: &str, screen: Screen) -> Result<()> {
-    let with = args.with.iter().map(|text| collaborator(text)).collect::<Result<Vec<_>>>()?;
+async fn score(args: ScoreArgs, with: Vec<Collaborator>, node: &Node, name: &str, screen: Screen) -> Result<()> {
     let trained: Trained = serde_json::from_str(&node.model_json(&args.model).await?)
         .map_err(|_| Failure::because(Code::Internal, "The node's model part is no JSON text."))?;
     let missing = args.missing.map_or(trained.missing_cells, Into::into);
