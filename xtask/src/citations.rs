@@ -135,12 +135,15 @@ fn in_toml(path: &str, text: &str, by: By) -> Result<Vec<Citation>, String> {
     let mut found = Vec::new();
     for entry in entries(&table) {
         let name = entry.get("id").and_then(toml::Value::as_str).unwrap_or(stem);
+        let killers = entry.get("killers").and_then(toml::Value::as_array).into_iter().flatten();
+        let killers: Vec<&str> = killers.filter_map(toml::Value::as_str).collect();
+        let name = if killers.is_empty() { name.to_owned() } else { format!("{name} ← {}", killers.join(", ")) };
         let ids: Vec<&str> = match entry.get("clause") {
             Some(toml::Value::String(id)) => vec![id],
             Some(toml::Value::Array(ids)) => ids.iter().filter_map(toml::Value::as_str).collect(),
             _ => Vec::new(),
         };
-        found.extend(citations(path, text, by, name, &ids));
+        found.extend(citations(path, text, by, &name, &ids));
     }
     Ok(found)
 }
@@ -194,6 +197,9 @@ mod tests {
         let many = "[[case]]\nid = \"a\"\nclause = \"ENV-1\"\n[[case]]\nid = \"b\"\nclause = \"ENV-2\"\n";
         let found = in_toml("conformance/src/corpus/x.toml", many, By::Case).map(|f| flat(&f));
         assert_eq!(found, Ok(vec!["ENV-1 Case a 3".to_owned(), "ENV-2 Case b 6".to_owned()]));
+        let fault = "[[fault]]\nid = \"a\"\nclause = \"ENV-1\"\nkillers = [\"ENV-N-001\"]\n";
+        let found = in_toml("conformance/src/faults/x.toml", fault, By::Fault).map(|f| flat(&f));
+        assert_eq!(found, Ok(vec!["ENV-1 Fault a ← ENV-N-001 3".to_owned()]));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub const PATH: &str = "spec/coverage.md";
 const HEAD: &str = "# Coverage
 
 Written by `cargo xtask clauses --write`; do not edit. Each clause with its level, the tests and vectors that cite it,
-the conformance cases, and the fault that violates it on purpose, or the reason why it has no test
+the conformance cases, the faults that violate it on purpose (← the case that kills each), or the reason why it has no test
 (`registry/clauses.json`).
 ";
 
@@ -25,7 +25,7 @@ pub fn table(clauses: &Clauses, registry: &Registry, citations: &BTreeSet<Citati
     for (document, ids) in documents {
         let name = document.trim_start_matches("spec/");
         let _ = writeln!(out, "\n## [{name}]({name})\n");
-        out.push_str("| clause | level | tests | cases | fault | reason |\n|---|---|---|---|---|---|\n");
+        out.push_str("| clause | level | tests | cases | faults | reason |\n|---|---|---|---|---|---|\n");
         for id in ids {
             let level = clauses[id].level.word();
             let tests = [names(citations, id, By::Test), names(citations, id, By::Vector)].concat();
