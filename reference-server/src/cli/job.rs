@@ -5,7 +5,7 @@ use super::{ConfigArg, Screen, with_alias};
 use crate::failure::{self, Result};
 use crate::progress::Progress;
 use clap::Subcommand;
-use hefu::{Code, Failure, Job, JobPlan, JobState, JobStatus, Matches, Node, Report};
+use hefu::{Code, Failure, Job, JobPlan, JobState, JobStatus, Matches, Node, PoolPlan, Report};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -68,7 +68,10 @@ pub async fn run(command: JobCommand, screen: Screen) -> Result<()> {
         JobCommand::Submit { file, watch: follow, config } => {
             let plan = read_plan(&file)?;
             let node = Node::connect(&config.config).await?;
-            let job = node.submit(&plan).await?;
+            let job = match plan {
+                Plan::Joint(plan) => node.submit(&plan).await?,
+                Plan::Pool(plan) => node.submit_pool(&plan).await?,
+            };
             if follow {
                 return watch(&node, &job, screen).await;
             }
@@ -95,13 +98,29 @@ pub async fn run(command: JobCommand, screen: Screen) -> Result<()> {
     Ok(())
 }
 
+/// What a job file asks for.
+enum Plan {
+    Joint(Box<JobPlan>),
+    Pool(Box<PoolPlan>),
+}
+
+/// What tells one kind of job file from the other.
+#[derive(serde::Deserialize)]
+struct Kind {
+    kind: String,
+}
+
 /// Reads a job file.
-pub fn read_plan(file: &Path) -> Result<JobPlan> {
+fn read_plan(file: &Path) -> Result<Plan> {
+    fn parse<T: serde::de::DeserializeOwned>(file: &Path, text: &str) -> std::result::Result<T, String> {
+        match file.extension() {
+            Some(extension) if extension == "json" => serde_json::from_str(text).map_err(|e| e.to_string()),
+            _ => toml::from_str(text).map_err(|e| e.message().to_owned()),
+        }
+    }
     let text = std::fs::read_to_string(file).map_err(|e| failure::file(Code::Configuration, file, &e))?;
-    let parsed = match file.extension() {
-        Some(extension) if extension == "json" => serde_json::from_str(&text).map_err(|e| e.to_string()),
-        _ => toml::from_str(&text).map_err(|e| e.message().to_owned()),
-    };
+    let is_pool = parse::<Kind>(file, &text).is_ok_and(|kind| kind.kind == "pool");
+    let parsed = if is_pool { parse(file, &text).map(Plan::Pool) } else { parse(file, &text).map(Plan::Joint) };
     parsed.map_err(|cause| {
         let mut failure = Failure::because(Code::Configuration, cause);
         failure.place.dataset = Some(file.display().to_string());
@@ -157,12 +176,44 @@ fn outcome(status: &JobStatus, result: Value, screen: Screen) -> Option<String> 
         "align" if result.get("rows_aligned").is_some() => {
             serde_json::from_value(result).ok().map(|matches| matched(&matches, screen))
         }
+        "pool" => pooled(&result, screen),
         "score" => {
             let scored = result.get("scores").and_then(Value::as_array)?.len();
             Some(format!("{}: {scored}", screen.pick("rows scored", "评分样本")))
         }
         _ => None,
     }
+}
+
+/// A pooled job in a few lines: rounds and who is in the last one, then what the method made.
+fn pooled(result: &Value, screen: Screen) -> Option<String> {
+    let survivors = result.get("survivors")?.as_array()?;
+    let names = |list: &Value| -> String {
+        list.as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = vec![format!(
+        "{}: {}; {}: {}",
+        screen.pick("rounds", "轮次"),
+        survivors.len(),
+        screen.pick("in the last one", "末轮参与方"),
+        survivors.last().map(names).unwrap_or_default()
+    )];
+    let number = |name: &str| result.get(name).and_then(Value::as_f64);
+    if let (Some(alone), Some(pooled)) = (number("auc_alone"), number("auc_pooled")) {
+        let own = screen.pick("own test rows", "本行测试样本");
+        lines.push(format!("AUC  {alone:.4} → {pooled:.4} ({own})"));
+    }
+    for column in result.get("bins").and_then(Value::as_array).into_iter().flatten() {
+        let bins = column.get("bins").and_then(Value::as_array).map_or(0, Vec::len);
+        let iv = column.get("iv").and_then(Value::as_f64).unwrap_or_default();
+        lines.push(format!("{}: {bins} {}, IV {iv:.4}", column["column"].as_str()?, screen.pick("bins", "箱")));
+    }
+    for (name, label) in [("model", ("model", "模型")), ("file", ("file", "文件"))] {
+        if let Some(text) = result.get(name).and_then(Value::as_str) {
+            lines.push(format!("{}: {text}", screen.pick(label.0, label.1)));
+        }
+    }
+    Some(lines.join("\n"))
 }
 
 /// How many rows met, one line an agency.

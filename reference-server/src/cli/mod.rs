@@ -6,6 +6,7 @@ mod explain;
 mod facts;
 mod init;
 mod job;
+mod model;
 mod party;
 mod score;
 mod screen;
@@ -44,6 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   hefu demo                                          a synthetic bank, tax bureau and power company, on this machine
   hefu demo --bank loans.csv --agency tax=tax.csv --key uscc --label default_12m
+  hefu demo pooled                                   four banks model the rows of all, on this machine
   hefu init --config bank.toml                       make keys, certificate and descriptor for a real node
   hefu serve --config bank.toml                      run it
   hefu data check contributions.csv --schema si_contribution_month
@@ -73,9 +75,12 @@ enum Command {
     Job(job::JobCommand),
     /// Score applicants with a joint model of one's own: a CSV file in, a CSV file of key and probability out.
     Score(score::ScoreArgs),
+    /// Models of this node: list and show them, make one's own of a pooled job, score with it.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// The whole thing on this machine: real nodes on loopback over mutual TLS, one report.
     Demo(demo::DemoArgs),
-    /// Measure alignment or training beside the floor that its kernels set.
+    /// Measure alignment, training, the channel or aggregation beside the floor that its kernels set.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     /// What an error code means and what to do about it.
@@ -114,6 +119,7 @@ fn dispatch(command: Command, screen: Screen) -> Result<ExitCode> {
             Command::Catalog(args) => catalog::run(args, screen).await,
             Command::Job(command) => job::run(command, screen).await,
             Command::Score(args) => score::run(args, screen).await,
+            Command::Model(command) => model::run(command, screen).await,
             Command::Demo(args) => demo::run(args, screen).await,
             Command::Bench(command) => bench::run(command, screen).await,
             Command::Explain(args) => explain::run(args, screen),

@@ -76,5 +76,5 @@ pub use error::{Error, Failure, Result};
 pub use hefu_core::{Alignment, Code, Join, Missing, Output, Place, Purpose, Split};
 pub use job::{Collaborator, Job, JobKind, JobPlan, JobState, JobStatus, JobWatch};
 pub use node::{Node, Party, Status};
-pub use pool::{Aggregation, Lost, OwnModel, OwnScore, OwnScores, PoolMethod, PoolPlan, PoolReport, Round};
+pub use pool::{Aggregation, Lost, OwnModel, OwnScore, OwnScores, PoolMethod, PoolPlan, PoolReport, Round, Tensor};
 pub use result::{Matches, Report, Scores};

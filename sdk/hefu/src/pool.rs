@@ -35,6 +35,7 @@ pub enum Aggregation {
 
 /// A pooled job: the job file of `kind = "pool"` (`spec/schemas/pool.schema.json`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PoolPlan {
     kind: Kind,
     /// What it makes.
@@ -74,9 +75,23 @@ pub struct PoolPlan {
     pub aggregation: Aggregation,
     /// All agreements permit a roster that changes by one party.
     pub roster_change: bool,
+    /// The tensors of an average; those of a logistic regression where empty.
+    #[serde(rename = "tensor", skip_serializing_if = "Vec::is_empty")]
+    pub tensors: Vec<Tensor>,
     /// The other participants and their datasets.
     #[serde(rename = "collaborator")]
     pub participants: Vec<Collaborator>,
+}
+
+/// A tensor of the model that participants average.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tensor {
+    /// 1 to 64 of `[a-z0-9_.]`.
+    pub name: String,
+    /// Dimensions; none for a single number.
+    #[serde(default)]
+    pub shape: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +105,13 @@ enum Kind {
 enum Coordinating {
     Participant,
     Only,
+}
+
+impl Default for PoolPlan {
+    /// A logistic regression of nobody's rows yet.
+    fn default() -> Self {
+        PoolPlan { dataset: None, ..PoolPlan::new(PoolMethod::Logistic, "", Vec::new()) }
+    }
 }
 
 impl PoolPlan {
@@ -115,6 +137,7 @@ impl PoolPlan {
             values: 0,
             aggregation: Aggregation::Masked,
             roster_change: false,
+            tensors: Vec::new(),
             participants,
         }
     }
