@@ -151,7 +151,7 @@ def standardisation(parts, d, few_rows):
     refuse_if(0 in present, "CONSTANT_COLUMN", "POOL-3")
     mean = [s / c for s, c in zip(total, present)]
     square = summed(WIDE, [deviations(rows, mean) for rows in parts])
-    refuse_if(0 in square, "CONSTANT_COLUMN", "POOL-3")
+    refuse_if(min(square) <= 2**-36, "CONSTANT_COLUMN", "POOL-3")
     return n, positive, list(map(int, present)), total, mean, square, [math.sqrt(x / n) for x in square]
 
 
@@ -168,7 +168,7 @@ def fit(parts, d, penalty, rounds, few_rows=False):
         gram, gradient, loss = (summed(WIDE, t) for t in zip(*(newton(rows, mean, deviation, beta) for rows in parts)))
         objective = loss[0] + penalty / 2 * math.fsum(b * b for b in beta[:-1])
         points.append(objective)
-        if accepted and objective > accepted[1] * (1 + GROWTH):
+        if accepted and objective > accepted[1] + GROWTH * max(1, abs(accepted[1])):
             step = [x / 2 for x in step]
         else:
             accepted, step = (beta, objective), newton_step(gram, gradient, beta, penalty)
@@ -201,17 +201,22 @@ def histogram(rows, j, low, width, buckets):
     return counts
 
 
+def is_bin(cell, rows):
+    """Whether a cell may be a bin of its own."""
+    count = cell[1] + cell[2]
+    return count >= 50 and 100 * count >= rows and min(cell[1:]) >= 5
+
+
 def bins_of(cells, most):
     """cells: (first bucket, good, bad); at most `most` bins of the same form."""
     rows = sum(g + b for _, g, b in cells)
     out, current = [], None
     for first, g, b in cells:
         current = (current[0], current[1] + g, current[2] + b) if current else (first, g, b)
-        count = current[1] + current[2]
-        if count * most >= rows and count >= 50 and 100 * count >= rows and min(current[1:]) >= 5:
+        if (current[1] + current[2]) * most >= rows and is_bin(current, rows):
             out.append(current)
             current = None
-    if current and out:
+    if current and out and not is_bin(current, rows):
         first, g, b = out.pop()
         current = (first, g + current[1], b + current[2])
     return out + [current] if current else out

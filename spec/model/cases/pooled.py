@@ -123,7 +123,12 @@ def bins_cases():
     yield good("classes", "A bin waits for five rows of each class", "",
                given([60, 60, 60, 60, 60], [1, 2, 2, 9, 7], bins=5))
     yield good("exact", "Bins of exactly a fifth of the rows", "", given([90, 80, 70, 60, 50], [10, 20, 30, 40, 50]))
-    yield good("rest", "What is left at the end joins the last bin", "", given([90, 90, 30], [10, 10, 9], bins=3))
+    yield good("rest", "What is left at the end is a bin of its own, with fewer rows than the others", "",
+               given([90, 90, 45], [10, 10, 6], bins=3))
+    yield good("rest_small", "What is left at the end is too little for a bin, and joins the last one", "",
+               given([90, 90, 40], [10, 10, 8], bins=3))
+    yield good("rest_classes", "What is left at the end has four bad rows, and joins the last bin", "",
+               given([90, 90, 60], [10, 10, 4], bins=3))
     yield good("single", "Fewer than 50 rows: one bin", "", given([10, 10, 8], [6, 6, 8]))
     yield bad("few", "Fewer than five rows in the whole column", "AGG-27", given([1, 1], [1, 0]), "TOO_FEW_ROWS")
 

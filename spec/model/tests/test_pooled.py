@@ -106,8 +106,9 @@ class Bins(unittest.TestCase):
             self.assertEqual((sum(g for _, g, _ in bins), sum(b for _, _, b in bins)), (sum(good), sum(bad)))
             self.assertLessEqual(len(bins), most)
             for _, g, b in bins:
-                self.assertGreaterEqual(g + b, max(rows / most, 50, rows / 100))
+                self.assertGreaterEqual(g + b, max(50, rows / 100))
                 self.assertGreaterEqual(min(g, b), 5)
+            self.assertTrue(all(g + b >= rows / most for _, g, b in bins[:-1]))
 
     def test_buckets(self):
         low, width = p.bucket_bounds(1.0, 0.5, 8)
