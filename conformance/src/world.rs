@@ -90,7 +90,7 @@ pub struct World {
     pub address: SocketAddr,
     /// The party that allow entries name.
     pub bank: Party,
-    /// Another trusted party, without any entry.
+    /// Another trusted party, with an entry for dataset `train` alone.
     pub second: Party,
     /// The party with which the target starts jobs.
     pub agency: Agency,
@@ -148,7 +148,12 @@ impl World {
         }
         for party in [&bank, &second, &agency.party] {
             let descriptor = String::from_utf8_lossy(&party.descriptor()).into_owned();
-            let permits = if party.id == bank.id { permits() } else { Vec::new() };
+            let permits = match &party.id {
+                id if *id == bank.id => permits(),
+                // It may train and score, so that a model of the bank's can be asked for by another.
+                id if *id == second.id => permits().into_iter().filter(|permit| permit.dataset == "train").collect(),
+                _ => Vec::new(),
+            };
             control.demand(Request::InstallAgreement { descriptor, alias: party.name.clone(), permits }).await?;
         }
         let started = control.demand(Request::Restart).await?;
@@ -172,7 +177,10 @@ impl World {
             round_trip: Duration::ZERO,
             deadline: Duration::from_millis(limits.deadline_ms),
         };
-        world.measure().await?;
+        // A target that only initiates need not serve discovery.
+        if target.plays(Role::Collaborator) {
+            world.measure().await?;
+        }
         Ok(world)
     }
 

@@ -32,6 +32,10 @@ fn beside(name: &str) -> PathBuf {
     path
 }
 
+fn suite(arguments: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_hefu-conformance")).args(arguments).output().unwrap()
+}
+
 fn run(target: &str, fault: &str, more: &[&str]) -> Value {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("targets").join(target);
     let output = Command::new(env!("CARGO_BIN_EXE_hefu-conformance"))
@@ -50,13 +54,54 @@ fn verdicts(results: &Value, wanted: fn(&str) -> bool) -> Vec<String> {
     of.map(|case| format!("{} {}: {}", case["id"], case["verdict"], case["reason"])).collect()
 }
 
+/// In both roles; the run is signed, and the statement holds.
 #[test]
 fn the_production_node_passes_every_case() {
     beside("hefu");
-    let results = run("hefu.toml", "", &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let entry = suite(&["keygen", &path("key")]);
+    std::fs::write(path("trust.toml"), &entry.stdout).unwrap();
+    let results = run("hefu.toml", "", &["--out", &path("out"), "--sign", &path("key")]);
     let bad = verdicts(&results, |verdict| verdict != "PASS");
     assert!(bad.is_empty(), "{bad:#?}");
     assert_eq!(results["conformant"], true);
+    let cells: Vec<_> = results["cells"].as_array().unwrap().iter().map(|c| (&c["profile"], &c["role"])).collect();
+    assert!(cells.contains(&(&"ALIGN".into(), &"initiator".into())), "{cells:?}");
+    let verified = suite(&["verify", &path("out/statement.json"), "--trust", &path("trust.toml"), "--json"]);
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verified["holds"], true, "{verified}");
+    let stated = verified["statement"]["predicate"]["cells"].as_array().unwrap();
+    assert!(stated.iter().all(|cell| cell["level"] == 2), "{stated:#?}");
+    for file in ["cases.ndjson", "junit.xml", "coverage.csv", "index.html"] {
+        assert!(std::fs::metadata(path("out") + "/" + file).unwrap().len() > 1000, "{file}");
+    }
+}
+
+/// The sample adapter of conformance/adapters drives the same node.
+#[test]
+fn a_sample_adapter_in_python_sets_the_same_node_up() {
+    let hefu = beside("hefu");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("../target/venv/bin/python");
+    if !python.exists() {
+        eprintln!("SKIPPED: no {}: cargo xtask python makes it", python.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("target.toml");
+    let text = std::fs::read_to_string(root.join("targets/hefu.toml")).unwrap();
+    let (head, tail) = text.split_once("command = [").unwrap();
+    let rest = tail.split_once(']').unwrap().1;
+    let command =
+        [&python, &root.join("adapters/adapter.py"), &hefu].map(|path| format!("{:?}", path.display().to_string()));
+    std::fs::write(&file, format!("{head}command = [{}]{rest}", command.join(", "))).unwrap();
+    let output = suite(&["run", "--json", "--profile", "smoke", "--target", &file.display().to_string()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let results: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    let bad = verdicts(&results, |verdict| verdict != "PASS");
+    assert!(bad.is_empty() && results["adapter"] == "sample 1", "{bad:#?}");
+    assert_eq!(results["artefact_sha256"].as_str().unwrap().len(), 64);
 }
 
 #[test]

@@ -69,7 +69,8 @@ pub(crate) struct Dialogue<'a> {
 pub async fn drive(world: &World, case: &Case, label: &str, earlier: Option<&Run>) -> Run {
     let record = Recorder::new(label);
     let me = match &case.operator {
-        Some(Operator::InitiateAs { party }) if *party == world.second.name => &world.second,
+        // The training before a scoring is the bank's.
+        Some(Operator::InitiateAs { party }) if *party == world.second.name && label != "train" => &world.second,
         _ => &world.bank,
     };
     let mut dialogue = Dialogue {

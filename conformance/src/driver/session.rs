@@ -105,7 +105,7 @@ impl Dialogue<'_> {
         let (offer, told_too) = self.envelope(payload);
         let stolen = matches!(self.operator, Some(Operator::CallAs { call, .. }) if call == "Open");
         if let Operator::InitiateAs { party } = self.operator.unwrap_or(&Operator::FewRows) {
-            self.deviation(format!("the whole dialogue is {party}'s, which no entry names"));
+            self.deviation(format!("the whole dialogue is {party}'s"));
         } else if let Some(what) = told.or(told_too) {
             self.deviation(what);
         }

@@ -362,5 +362,5 @@ async fn next(stream: &mut Stream, deadline: Duration) -> Option<Incoming> {
 
 /// A chunk as the evidence keeps it: what the suite made itself and nobody reads again only by its digest.
 fn shown(chunk: &[u8]) -> String {
-    if chunk.len() <= 65_536 { hex::encode(chunk) } else { format!("sha256:{}", hex::encode(crate::wire::h(&[chunk]))) }
+    if chunk.len() <= 16_384 { hex::encode(chunk) } else { format!("sha256:{}", hex::encode(crate::wire::h(&[chunk]))) }
 }

@@ -170,6 +170,7 @@ impl<'p, 'd> Play<'p, 'd> {
             secrets: ["basis", "residual 0", "residual 1"].map(|name| hex::encode(self.key(name))).to_vec(),
             masks: masks.iter().map(hex::encode).collect(),
             block_seeds: ["block 0 seed", "block 1 seed"].map(|name| hex::encode(self.key(name))).to_vec(),
+            share: hex::encode(self.key("share")),
             opened_masks: Vec::new(),
             wrapped: evaluation.wrapped,
         };
@@ -264,7 +265,7 @@ impl<'p, 'd> Play<'p, 'd> {
             })
             .collect();
         self.note(|round| round.residual = residual.clone());
-        let r: Vec<u64> = Words::new(&self.key("share")).u64s(own.len()).into_iter().map(|v| v >> 18).collect();
+        let r = vlr::drawn_share(&self.key("share"), own.len());
         let y: Vec<u64> = residual.iter().zip(&r).map(|(e, r)| r.wrapping_add(*e as u64)).collect();
         let owners = [0, 1].map(|rank| Secret::new(&G, scheme::ternary(&self.key(&format!("residual {rank}")))));
         for rank in [0, 1] {

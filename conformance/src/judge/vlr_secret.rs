@@ -66,16 +66,23 @@ fn share_of_zero(training: &Training<'_>, round: &RoundFacts, sine: &Sine) -> Re
 
 /// Everything that should have been hidden or fresh and was not.
 pub(super) fn secrets(training: &Training<'_>) -> Vec<String> {
-    let mut faults = repeated(training);
+    let (mut faults, mut masks) = (repeated(training), Vec::new());
     for round in &training.facts.rounds {
         let Some(sine) = vlr::sine(round.sine) else { continue };
         if training.facts.rank == 1 {
             faults.extend(slots_hidden(training, round, &sine).err());
         }
         for rank in 0..training.facts.rank {
-            faults.extend(sums_hidden(training, round, &sine, rank).err());
+            match sums_hidden(training, round, &sine, rank) {
+                Ok(found) => masks.extend(found.into_iter().map(|mask| (mask, round.round))),
+                Err(fault) => faults.push(fault),
+            }
         }
     }
+    // Known but for 26 bits: two that are so near are one.
+    masks.sort_unstable();
+    let twice = masks.windows(2).find(|pair| pair[1].0 - pair[0].0 < 1 << vlr::DROPPED);
+    faults.extend(twice.map(|pair| format!("RLWE-3: round {}: a mask of SUMS comes twice", pair[0].1.max(pair[1].1))));
     faults.extend(static_key(training));
     faults
 }
@@ -129,32 +136,43 @@ fn slots_hidden(training: &Training<'_>, round: &RoundFacts, sine: &Sine) -> Res
     Ok(())
 }
 
-/// SUMS come in order, under a mask and a fresh encryption of zero (RLWE-3), to the owner of rank `rank`.
-fn sums_hidden(training: &Training<'_>, round: &RoundFacts, sine: &Sine, rank: u16) -> Result<(), String> {
+/// SUMS come in order, under a mask and a fresh encryption of zero (RLWE-3), to the owner of rank `rank`. The masks, but
+/// for their low bits.
+fn sums_hidden(training: &Training<'_>, round: &RoundFacts, sine: &Sine, rank: u16) -> Result<Vec<u64>, String> {
     let (number, count) = (round.round, training.block.count());
     let owner = secret(round, 1 + usize::from(rank), sine)?;
-    let share = match training.facts.rank {
-        1 => Some(share_of_zero(training, round, sine)?),
-        _ => None,
-    };
+    let share = share_of(training, round, sine, rank)?;
+    let mut masks = Vec::new();
     for (j, payload) in training.of(number, rank, vlr::SUMS).into_iter().enumerate() {
         let (column, columns, answer) = vlr::split_column(payload).ok_or("CONV-1: SUMS is shorter than 4 bytes")?;
         if (usize::from(column), usize::from(columns)) != (j, count) {
             return Err(format!("VLR-19: round {number}: SUMS names column {column} of {columns}, not {j} of {count}"));
         }
         let value = owner.open_sum(answer).map_err(|bad| format!("RLWE-2: round {number}: SUMS: {bad:?}"))?;
-        if let Some(share) = &share {
-            let off = value.wrapping_sub(inner(&training.block.fixed(j), share)) as i64;
-            if off.unsigned_abs() < 1 << vlr::DROPPED {
-                return Err(format!("RLWE-3: round {number}: the sum of column {j} is not masked"));
-            }
+        let mask = value.wrapping_sub(inner(&training.block.fixed(j), &share));
+        if (mask as i64).unsigned_abs() < 1 << vlr::DROPPED {
+            return Err(format!("RLWE-3: round {number}: the sum of column {j} is not masked"));
         }
+        masks.push(mask);
         let Some(seed) = round.block_seeds.get(usize::from(rank)) else { continue };
         if j == 0 && bare_component(training, answer, seed, j) {
             return Err(format!("RLWE-3: round {number}: the sum of column {j} has no fresh encryption of zero"));
         }
     }
-    Ok(())
+    Ok(masks)
+}
+
+/// The share of the residual that the owner of a rank has.
+fn share_of(training: &Training<'_>, round: &RoundFacts, sine: &Sine, rank: u16) -> Result<Vec<u64>, String> {
+    if training.facts.rank == 1 {
+        return share_of_zero(training, round, sine);
+    }
+    let key = hex::decode(&round.share).ok().and_then(|k| k.try_into().ok()).ok_or("the evidence has no share")?;
+    let one = vlr::drawn_share(&key, training.facts.training);
+    Ok(match rank {
+        0 => round.residual.iter().zip(&one).map(|(e, r)| r.wrapping_add(*e as u64)).collect(),
+        _ => one,
+    })
 }
 
 /// Whether c1 of an answer is that of the products alone.

@@ -48,6 +48,8 @@ pub struct RoundFacts {
     pub secrets: Vec<String>,
     /// Keys of masks, hex: of SHARE towards rank 0; of SCALARS towards ranks 0 and 1.
     pub masks: Vec<String>,
+    /// Key of rank 1's share of the residual, hex, where both shares are the suite's.
+    pub share: String,
     /// Masks of rank 0's sums under the target's key, by column.
     pub opened_masks: Vec<u64>,
     /// Seeds of the suite's RESIDUAL, hex, by owner.

@@ -156,6 +156,11 @@ pub fn mask(values: &mut [u64], key: &[u8; 16], negative: bool) {
     }
 }
 
+/// Rank 1's share of the residual where the suite plays rank 1 and no sigmoid is evaluated: 46 random bits a row.
+pub fn drawn_share(key: &[u8; 16], rows: usize) -> Vec<u64> {
+    Stream::new(key).u64s(rows).into_iter().map(|v| v >> 18).collect()
+}
+
 /// TRAIN_PLAN.
 pub fn plan(rows: u32, positives: u32, max_evaluations: u32, lambda: f64) -> Vec<u8> {
     let mut out = [rows, positives, max_evaluations].map(u32::to_be_bytes).concat();

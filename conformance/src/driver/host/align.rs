@@ -113,8 +113,9 @@ impl<C: Control> Host<'_, C> {
     /// The next message of the target on the stream. The wait ends when the job does.
     async fn receive(&mut self, waiting_for: &str, deadline: Duration) -> Flow<(u16, Vec<u8>)> {
         let begin = std::time::Instant::now();
+        let mut step = Duration::from_millis(25);
         loop {
-            let step = Duration::from_millis(300).min(deadline);
+            step = (step * 2).min(Duration::from_millis(400));
             let Some(stream) = self.stream.as_mut() else { return Err(Stop::Told) };
             match self.dialogue.try_receive(stream, step).await? {
                 Some(heard) => return Ok(heard),

@@ -156,7 +156,7 @@ impl<C: Control> Host<'_, C> {
     /// when the job does.
     async fn next(&mut self, waiting_for: &str, deadline: Duration) -> Flow<Asked> {
         let begin = Instant::now();
-        let mut pause = Duration::from_millis(100);
+        let mut pause = Duration::from_millis(25);
         loop {
             match tokio::time::timeout(pause, self.server.asked.recv()).await {
                 Ok(Some(asked)) => {

@@ -386,6 +386,9 @@ impl Trainer {
             if self.has("omits-mask") {
                 mask.fill(0);
             }
+            if self.has("masks-all-columns-alike") {
+                mask = Stream::new(&self.first[..16].try_into().unwrap()).u64s(N);
+            }
             let wide = mask.iter().map(|m| i128::from(*m)).collect();
             let answer = scheme::answer(&G, &sum, key, &self.blinding(&G, wide, &format!("sum {j}")));
             gather.masks.push(mask[0]);
