@@ -1,5 +1,6 @@
 //! `hefu bench`: real nodes, generated tables, beside the floor that the kernels set in the same run.
 mod aggregate;
+mod aggregate_local;
 mod floor;
 mod frames;
 mod tables;

@@ -39,12 +39,13 @@ impl History {
 /// Refuses a round that is not above the last one of this job in which this party confirmed (AGG-4).
 ///
 /// # Errors
-/// `STALE_ROUND`.
+/// `STALE_ROUND` by the coordinator.
 pub fn check_round(last: Option<u32>, round: u32) -> Result<(), Error> {
     if last.is_none_or(|last| round > last) {
         return Ok(());
     }
-    Err(Error::refused(Code::StaleRound, "AGG-4", "this party confirmed this round of the job, or a later one, before"))
+    let cause = "this party confirmed this round of the job, or a later one, before";
+    Err(Error::peer(Rank::INITIATOR, Code::StaleRound, "AGG-4", cause))
 }
 
 /// Refuses a label definition that is not the dataset's (AGG-7); `own` is the text of the own one. A statistic that uses
