@@ -27,6 +27,18 @@ fn alignment_counts_what_it_overlaps() {
 }
 
 #[test]
+fn a_published_set_is_not_sent_to_the_second_job() {
+    let args = ["bench", "align", "--unbalanced", "--rows", "40", "--against", "900", "--overlap", "0.25"];
+    let d = measured(&args, 2);
+    assert_eq!(d["rows_aligned"], 10);
+    let bytes = |job: &str| d[job]["bytes"].as_u64().unwrap();
+    assert_eq!(d["bytes"], d["first"]["bytes"]);
+    assert!(bytes("first") > bytes("second") + 900 * 11, "{d}");
+    let floor = |job: &str| d[job]["floor"].as_f64().unwrap();
+    assert!(floor("first") > floor("second"));
+}
+
+#[test]
 fn training_divides_columns_over_parties() {
     let d = measured(&["bench", "train", "--rows", "1500", "--columns", "8", "--parties", "3"], 3);
     assert!(d["rounds"].as_u64().unwrap() > 1);

@@ -3,6 +3,7 @@
 mod world;
 
 use hefu_node::{Node, NodeConfig};
+use hefu_proto::control as proto;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use world::table::{shuffled, tables};
@@ -97,6 +98,11 @@ async fn an_epoch_is_published_once_and_its_evaluations_are_counted() {
     tax.publish("tax", &shuffled(&tables.tax, 2, |row| row % 2 == 0), "").await.unwrap();
     assert_eq!(succeed(&mut bank, &mut tax, align_job()).await.0["rows_aligned"], 100);
     assert_ne!(files(&tax, "epochs"), rotated);
+
+    // The key goes with the dataset: nobody can open the set any more.
+    let request = proto::UnpublishDatasetRequest { name: "tax".into() };
+    tax.control.datasets.unpublish_dataset(request).await.unwrap();
+    assert!(files(&tax, "epochs").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,6 +106,7 @@ pub(crate) async fn unpublish(shared: &Arc<Shared>, name: &str) -> Result<Vec<Jo
         let removed = removed.ok_or_else(|| Fault::new(Code::UnknownDataset).by(own.party()))?;
         let ended = approvals::end_jobs(&own, |record| record.dataset == removed.name);
         own.datasets.remove(&removed)?;
+        own.epochs.end(&removed.name)?;
         Ok(ended)
     })
     .await

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 const EPOCH_MAGIC: &[u8; 16] = b"hefu/1 epoch\0\0\0\0";
 /// First bytes of a kept set's file: then public element, number of keys, tags.
 const SET_MAGIC: &[u8; 16] = b"hefu/1 set\0\0\0\0\0\0";
+/// Keys that are hashed together in a list's digest.
+const PIECE_KEYS: usize = 4096;
 
 /// The folders of epochs and sets.
 #[derive(Debug, Clone)]
@@ -25,11 +27,18 @@ pub(crate) struct Epochs {
 pub(crate) struct KeyList([u8; 32]);
 
 impl KeyList {
+    /// The list of these keys: the digest of the digests of its pieces, so that it takes no memory of its own.
     pub(crate) fn of(keys: &[String]) -> Self {
-        let lengths: Vec<[u8; 2]> = keys.iter().map(|key| (key.len() as u16).to_be_bytes()).collect();
-        let pieces: Vec<&[u8]> =
-            lengths.iter().zip(keys).flat_map(|(length, key)| [&length[..], key.as_bytes()]).collect();
-        KeyList(sha256(&pieces))
+        let (mut piece, mut digests) = (Vec::new(), Vec::new());
+        for keys in keys.chunks(PIECE_KEYS) {
+            piece.clear();
+            for key in keys {
+                piece.extend_from_slice(&(key.len() as u16).to_be_bytes());
+                piece.extend_from_slice(key.as_bytes());
+            }
+            digests.extend_from_slice(&sha256(&[&piece]));
+        }
+        KeyList(sha256(&[&digests]))
     }
 }
 

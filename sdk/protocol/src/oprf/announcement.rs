@@ -52,7 +52,9 @@ impl<'a> Announcement<'a> {
     pub fn new(plan: AlignPlan, source: Source<'a>) -> Self {
         let state = match source {
             Source::Kept(epoch) => State::Ready { epoch, is_new: false },
-            Source::Fresh { key, own_keys } => State::Evaluating { key, own_keys, tags: Vec::new() },
+            Source::Fresh { key, own_keys } => {
+                State::Evaluating { key, own_keys, tags: Vec::with_capacity(own_keys.len()) }
+            }
         };
         Announcement { plan, state }
     }
