@@ -139,6 +139,7 @@ impl World {
         let (bank, second) = (Party::mint(seed, "bank")?, Party::mint(seed, "second")?);
         let agency = Agency::prepare(seed).await?;
         let limits = &target.limits;
+        let collaborates = target.plays(Role::Collaborator);
         let datasets = datasets(seed, target.plays(Role::Initiator));
         control.demand(Request::Reset).await?;
         for (name, dataset) in &datasets {
@@ -178,7 +179,7 @@ impl World {
             deadline: Duration::from_millis(limits.deadline_ms),
         };
         // A target that only initiates need not serve discovery.
-        if target.plays(Role::Collaborator) {
+        if collaborates {
             world.measure().await?;
         }
         Ok(world)

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ fn what_a_person_gets_wrong_is_configuration() {
     assert_eq!(run(&["--help"]).status.code(), Some(0));
     assert_eq!(run(&["run", "--target", "/nowhere.toml"]).status.code(), Some(2));
     let file = target(folder.path(), "exit 0");
-    for more in [["--profile", "x"], ["--role", "initiator"], ["--case", "ALIGN-N-999"]] {
+    for more in [["--profile", "x"], ["--role", "x"], ["--case", "ALIGN-N-999"]] {
         let output = run(&[&["run", "--target", file.as_str()], more.as_slice()].concat());
         assert_eq!(output.status.code(), Some(2), "{more:?}: {output:?}");
     }
@@ -79,6 +79,63 @@ fn an_adapter_that_breaks_the_protocol_is_no_target() {
         let output = run(&["run", "--json", "--target", &target(folder.path(), script)]);
         assert_eq!(output.status.code(), Some(3), "{script}: {output:?}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_person_may_be_the_adapter() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("target.toml");
+    let text = "[target]\nname = \"x\"\nversion = \"0\"\n[claims]\nprotocol = \"1.0\"\nroles = [\"initiator\"]\n\
+                profiles = [\"core\"]\n[control]\nkind = \"manual\"\n";
+    std::fs::write(&path, text).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hefu-conformance"))
+        .args(["doctor", "--target", &path.display().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = b"Acme node 4\nmaybe\nok\nno the disk is full\n";
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), said).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (out, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{out}{told}");
+    assert!(out.contains("manual: Acme node 4"), "{out}");
+    assert!(told.contains("STEP      give the target a new, empty state") && told.contains("again     `ok`"), "{told}");
+    assert!(told.contains("publish") && told.contains("the disk is full"), "{told}");
+}
+
+#[test]
+fn keys_are_made_once_and_statements_need_trust() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let made = run(&["keygen", &path("key"), "--name", "Acme"]);
+    assert_eq!(made.status.code(), Some(0));
+    std::fs::write(path("trust"), &made.stdout).unwrap();
+    let private = std::fs::read_to_string(path("key")).unwrap();
+    let private = private.split('"').nth(3).unwrap();
+    assert!(private.len() == 64 && !String::from_utf8_lossy(&made.stdout).contains(private));
+    assert_eq!(run(&["keygen", &path("key")]).status.code(), Some(2));
+    std::fs::write(path("statement"), "{}").unwrap();
+    assert_eq!(run(&["verify", &path("statement")]).status.code(), Some(2));
+    let refused = run(&["verify", &path("statement"), "--trust", &path("trust"), "--json"]);
+    assert_eq!((refused.status.code(), json(&refused)["refusal"].as_str().unwrap()), (Some(1), "NOT_A_STATEMENT"));
+    let file = target(folder.path(), "exit 0");
+    let unsigned = run(&["run", "--target", &file, "--sign", &path("key")]);
+    assert_eq!(unsigned.status.code(), Some(2), "a statement needs its evidence: --out");
+}
+
+#[test]
+fn the_smoke_profile_is_a_handful_in_both_roles() {
+    let cases = json(&run(&["list", "--json", "--profile", "smoke"]))["cases"].as_array().unwrap().clone();
+    assert!((10..=30).contains(&cases.len()));
+    for role in ["collaborator", "initiator"] {
+        let of = cases.iter().filter(|case| case["role"] == role);
+        let negative = of.clone().filter(|case| case["kind"] == "negative").count();
+        assert!(negative >= 4 && of.count() > negative, "{role}");
+        let all = json(&run(&["list", "--json", "--role", role]))["cases"].as_array().unwrap().len();
+        assert!(all > 70, "{role}: {all}");
     }
 }
 

@@ -97,9 +97,12 @@ async fn talk(
     session: [u8; 16],
 ) -> Result<(), Status> {
     let mut client = SessionServiceClient::new(channel.clone());
-    let capabilities =
-        DiscoveryServiceClient::new(channel.clone()).get_capabilities(GetCapabilitiesRequest {}).await?.into_inner();
-    let max_chunk = capabilities.max_chunk.min(1 << 20);
+    let mut max_chunk = 1 << 20;
+    if !node.has("benign-no-discovery") {
+        let mut discovery = DiscoveryServiceClient::new(channel.clone());
+        let capabilities = discovery.get_capabilities(GetCapabilitiesRequest {}).await?.into_inner();
+        max_chunk = capabilities.max_chunk.min(max_chunk);
+    }
     let secret = random();
     let offer = offer(node, order, session, &keys::public(&secret), max_chunk);
     let confirm = client.open(OpenRequest { offer: offer.clone() }).await?.into_inner().confirm;
@@ -136,6 +139,9 @@ async fn talk(
     let key = pair.frame_key(0, 1);
     let mut stream = Stream { node: node.clone(), frames, receiver, out, key, session, max_chunk, sequence: 0 };
     align(&mut stream, order, &transcript).await?;
+    if node.has("benign-left-open") {
+        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+    }
     client.close(CloseRequest { session: session.to_vec() }).await?;
     Ok(())
 }
@@ -153,7 +159,7 @@ async fn echo(channel: Channel, session: [u8; 16]) -> Result<(), Status> {
 }
 
 fn offer(node: &Node, order: &JobOrder, session: [u8; 16], ephemeral: &[u8; 32], max_chunk: u64) -> Vec<u8> {
-    let offer = json!({
+    let mut offer = json!({
         "type": "hefu/offer/1", "versions": ["1.0"], "suites": [1], "session": hex::encode(session),
         "job": hex::encode(random::<16>()), "nonce": hex::encode(random::<32>()),
         "parties": [
@@ -167,6 +173,14 @@ fn offer(node: &Node, order: &JobOrder, session: [u8; 16], ephemeral: &[u8; 32],
         },
         "limits": { "max_chunk": max_chunk, "max_message": 1 << 26 }, "extensions": [],
     });
+    if node.has("benign-unknown-member") {
+        offer["x-later"] = json!({ "a": [1] });
+    }
+    if node.has("benign-nonsense-numbers") {
+        offer["versions"] = json!(["9.9", "1.0"]);
+        offer["suites"] = json!([2570, 1]);
+        offer["extensions"] = json!([{ "id": 64999, "critical": false }]);
+    }
     dsse::seal(dsse::OFFER, offer.to_string().as_bytes(), &node.me.signing)
 }
 
@@ -251,11 +265,21 @@ async fn align(stream: &mut Stream, order: &JobOrder, transcript: &[u8; 32]) -> 
         }
         (group::hash_to_group(&dst, key.as_bytes()) * scalar).compress().to_bytes()
     };
+    let mut early = None;
+    if node.has("benign-answers-first") {
+        early = Some(stream.receive(message::SIZE).await?);
+    }
     stream.send(message::SIZE, &message::size(own.len() as u64));
     for batch in message::blinded(&own.iter().map(blind).collect::<Vec<_>>()) {
+        if node.has("benign-slow") {
+            tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+        }
         stream.send(message::BLINDED, &batch);
     }
-    let size = stream.receive(message::SIZE).await?;
+    let size = match early {
+        Some(size) => size,
+        None => stream.receive(message::SIZE).await?,
+    };
     let size = if node.has("ignores-trailing-bytes") { &size[..8.min(size.len())] } else { &size[..] };
     let m = message::read_size(size).map_err(|_| refuse("MALFORMED_MESSAGE"))?;
     if m > MAX_ROWS && !node.has("no-row-limit") {
