@@ -17,6 +17,7 @@ ROOT = HERE.parent.parent
 ELSEWHERE = {
     "node": [ROOT / "docs/node.example.toml"],
     "job": [ROOT / "docs/job.example.toml"],
+    "pool": [ROOT / "docs/pool.example.toml"],
     "target": sorted((ROOT / "conformance/targets").glob("*.toml")),
 }
 

@@ -292,3 +292,22 @@ impl Node {
         serde_json::from_str(&json).map_err(|_| Error::node(Code::Internal, "The node's answer is not complete."))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_commented_example_is_what_it_says() {
+        let plan: PoolPlan = toml::from_str(include_str!("../../../docs/pool.example.toml")).unwrap();
+        let others = vec![Collaborator::from(("south", "loans-2026")), Collaborator::from(("west", "loans-2026"))];
+        assert_eq!(plan, PoolPlan::new(PoolMethod::Logistic, "loans-2026", others));
+    }
+
+    #[test]
+    fn another_kind_is_no_pooled_job() {
+        assert!(toml::from_str::<PoolPlan>("kind = \"train\"").is_err());
+        assert!(toml::from_str::<PoolPlan>("kind = \"pool\"\nno_such_member = 1").is_err());
+    }
+}
