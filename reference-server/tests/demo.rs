@@ -122,6 +122,14 @@ fn without_files_it_makes_a_world() {
     assert!(d["auc_joint"].as_f64().unwrap() > d["auc_alone"].as_f64().unwrap() + 0.03);
     let page = std::fs::read_to_string(d["report"].as_str().unwrap()).unwrap();
     assert!(page.contains("Synthetic data") && page.contains("10,000"));
+    // Published by schemas: the report names digest, steward, period.
+    let tax = &d["datasets"]["tax"];
+    assert_eq!((tax["inferred"].as_bool(), tax["grain"].as_str()), (Some(false), Some("enterprise")));
+    for fact in ["steward", "period"].map(|fact| tax[fact].as_str().unwrap()) {
+        assert!(!fact.is_empty() && page.contains(fact), "{fact}");
+    }
+    assert!(page.contains(&tax["schema"].as_str().unwrap()[..16]));
+    assert!(ended.stderr.contains("approved"), "{}", ended.stderr);
     assert_eq!(std::fs::read_dir(folder.path().join("TMP")).unwrap().count(), 0);
 }
 

@@ -134,7 +134,18 @@ fn rust(path: &str, text: &str) -> Vec<Finding> {
 /// Methods whose names the protocol files dictate, as `GetJob` does `get_job`.
 fn is_generated_name(rest: &str) -> bool {
     let name: String = rest.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    const RPCS: [&str; 6] = ["get_status", "get_job", "get_result", "get_model", "get_versions", "get_capabilities"];
+    const RPCS: [&str; 10] = [
+        "get_status",
+        "get_job",
+        "get_result",
+        "get_model",
+        "get_versions",
+        "get_capabilities",
+        "get_dataset",
+        "get_usage",
+        "get_catalog_entry",
+        "get_own_usage",
+    ];
     RPCS.contains(&name.as_str())
 }
 

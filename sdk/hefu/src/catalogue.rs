@@ -287,8 +287,8 @@ impl Node {
     }
 
     /// The plan with the schema of every collaborator's dataset cited as its catalogue shows it now, so that the job is
-    /// refused where a schema changes in between (SESS-13). What the plan cites already stays; what a catalogue does not
-    /// tell is not cited: the job itself says why.
+    /// refused where a schema changes in between (SESS-13). What the plan cites already stays; what a catalogue does
+    /// not tell is not cited: the job itself says why.
     pub async fn cite(&self, plan: &JobPlan) -> JobPlan {
         let mut plan = plan.clone();
         for collaborator in plan.collaborators.iter_mut().filter(|c| c.schema.is_none()) {

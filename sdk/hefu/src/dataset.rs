@@ -92,8 +92,8 @@ impl Dataset {
         })
     }
 
-    /// A JSON Schema (2020-12) of one row. Every row is checked against it; its digest is what jobs cite. Without one, a
-    /// schema is inferred: every column but key and label a number.
+    /// A JSON Schema (2020-12) of one row. Every row is checked against it; its digest is what jobs cite. Without one,
+    /// a schema is inferred: every column but key and label a number.
     pub fn schema(mut self, text: impl Into<String>) -> Self {
         self.schema = text.into();
         self

@@ -112,8 +112,8 @@ impl Node {
         })
     }
 
-    /// Trusts a party by its signed descriptor, under a short name; empty: the one that it has, or the value part of its
-    /// id.
+    /// Trusts a party by its signed descriptor, under a short name; empty: the one that it has, or the value part of
+    /// its id.
     ///
     /// # Errors
     /// `Node`, such as `BAD_SIGNATURE`, or `CONFIGURATION` where the party is trusted under another short name.

@@ -94,8 +94,8 @@ impl Node {
         identity::create(config)
     }
 
-    /// Trusts a party's descriptor under a short name (empty: the one that it has, or the value part of its id); answers
-    /// the short name. A node at work with the same state folder follows.
+    /// Trusts a party's descriptor under a short name (empty: the one that it has, or the value part of its id);
+    /// answers the short name. A node at work with the same state folder follows.
     ///
     /// # Errors
     /// `MALFORMED_DOCUMENT`, `BAD_SIGNATURE` (SESS-1); `CONFIGURATION` for a short name that is no word or taken, and

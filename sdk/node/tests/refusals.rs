@@ -118,6 +118,9 @@ async fn a_job_that_is_not_allowed_fails_at_the_bank_and_never_begins_at_the_off
     let request = proto::GetJobRequest { job };
     let unknown = tax.control.jobs.get_job(request).await.unwrap_err();
     assert_eq!(code_of(&unknown), Some(Code::UnknownJob));
+    // Who has refused an offer holds no session, and is told of none.
+    let log = tax.log.lock().unwrap().join("\n");
+    assert!(log.contains("refused Open") && !log.contains("Abort"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
