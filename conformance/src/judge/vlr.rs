@@ -103,7 +103,7 @@ impl<'a> Training<'a> {
             let first = letter.kind == vlr::SHAPE && letter.round == 0 && letter.to == 0;
             let known = expected.iter().any(|(to, kind, _)| (*to, *kind) == (letter.to, letter.kind));
             let begun = self.facts.rounds.iter().any(|round| round.round == letter.round);
-            if !first && !(known && begun) {
+            if !(first || known && begun) {
                 let name = message::name(letter.kind);
                 faults
                     .push(format!("FRAME-11: {name} to rank {} in round {} does not belong", letter.to, letter.round));

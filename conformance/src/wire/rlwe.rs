@@ -235,7 +235,7 @@ impl Factor {
     }
 
     fn times(self, x: u64, p: u64) -> u64 {
-        let estimate = (u128::from(self.quotient) * u128::from(x) >> 64) as u64;
+        let estimate = ((u128::from(self.quotient) * u128::from(x)) >> 64) as u64;
         let rest = self.value.wrapping_mul(x).wrapping_sub(estimate.wrapping_mul(p));
         if rest >= p { rest - p } else { rest }
     }
