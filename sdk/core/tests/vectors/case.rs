@@ -120,12 +120,19 @@ pub fn compare(place: &str, expected: &Value, found: &Value, tolerance: i128) ->
         }
         _ if expected == found => Ok(()),
         _ if integer(expected).zip(integer(found)).is_some_and(|(e, f)| (e - f).abs() <= tolerance) => Ok(()),
+        _ if fraction(expected).zip(fraction(found)).is_some_and(|(e, f)| (e - f).abs() <= 10) => Ok(()),
         _ => Err(format!("{place} is {} where {} is due", cut(found), cut(expected))),
     }
 }
 
 fn integer(value: &Value) -> Option<i128> {
     value.as_i64().map(i128::from).or_else(|| value.as_str()?.parse().ok())
+}
+
+/// A real number with ten digits after the point, in units of the last one; it may differ by 1e-9.
+fn fraction(value: &Value) -> Option<i128> {
+    let (whole, digits) = value.as_str()?.split_once('.')?;
+    if digits.len() == 10 { format!("{whole}{digits}").parse().ok() } else { None }
 }
 
 fn cut(value: &Value) -> String {
@@ -169,6 +176,11 @@ pub fn hex(bytes: impl AsRef<[u8]>) -> String {
 /// The hex of `f64be`.
 pub fn double(value: f64) -> String {
     hex(value.to_bits().to_be_bytes())
+}
+
+/// A real number as the kinds of `pooled` have it.
+pub fn digits(value: f64) -> String {
+    format!("{value:.10}")
 }
 
 /// An integer in decimal text.

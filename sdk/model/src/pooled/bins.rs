@@ -37,52 +37,81 @@ pub struct Binning {
     pub iv: f64,
 }
 
-/// Merges the buckets of one column from the left into at most `most` bins of about equal counts, each of at least
-/// max(50, 1 % of rows) rows and 5 of each class; what is left over joins the last bin.
-pub fn bin(column: &str, low: f64, width: f64, good: &[u64], bad: &[u64], most: usize) -> Binning {
-    let total: u64 = good.iter().chain(bad).sum();
-    let least = total.div_ceil(100).max(50);
-    let aim = total.div_ceil(most.max(1) as u64).max(least);
-    let mut cells: Vec<(Option<f64>, u64, u64)> = Vec::new();
-    let mut open = (None, 0, 0);
-    for (i, (g, b)) in good.iter().zip(bad).enumerate() {
-        open = (open.0, open.1 + g, open.2 + b);
-        if open.1 + open.2 >= aim && open.1 >= 5 && open.2 >= 5 && i + 1 < good.len() {
-            cells.push(open);
-            open = (Some(low + (i + 1) as f64 * width), 0, 0);
-        }
-    }
-    match cells.last_mut() {
-        Some(last) if open.1 + open.2 < least || open.1 < 5 || open.2 < 5 => {
-            (last.1, last.2) = (last.1 + open.1, last.2 + open.2);
-        }
-        _ => cells.push(open),
-    }
-    evidence(column, &cells)
+/// A run of buckets of one column with its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    /// Its first bucket.
+    pub first: usize,
+    /// Rows with label 0.
+    pub good: u64,
+    /// Rows with label 1.
+    pub bad: u64,
 }
 
-fn evidence(column: &str, cells: &[(Option<f64>, u64, u64)]) -> Binning {
-    let (all_good, all_bad) = cells.iter().fold((0.0, 0.0), |(g, b), cell| (g + cell.1 as f64, b + cell.2 as f64));
+impl Cell {
+    fn rows(&self) -> u64 {
+        self.good.saturating_add(self.bad)
+    }
+
+    fn joined(self, next: &Cell) -> Cell {
+        Cell { first: self.first, good: self.good + next.good, bad: self.bad + next.bad }
+    }
+}
+
+/// Merges the cells of one column from the left into at most `most` bins of about equal counts, each of at least
+/// max(50, 1 % of rows) rows and 5 of each class; what is left over joins the last bin where it is too little for one.
+///
+/// Bucket i begins at low + i·width.
+pub fn bin(column: &str, low: f64, width: f64, cells: &[Cell], most: usize) -> Binning {
+    let total: u64 = cells.iter().map(Cell::rows).sum();
+    let least = total.div_ceil(100).max(50);
+    let aim = total.div_ceil(most.max(1) as u64).max(least);
+    let is_full = |cell: &Cell, rows: u64| cell.rows() >= rows && cell.good >= 5 && cell.bad >= 5;
+    let mut bins: Vec<Cell> = Vec::new();
+    let mut open: Option<Cell> = None;
+    for cell in cells {
+        let grown = open.map_or(*cell, |open| open.joined(cell));
+        let full = is_full(&grown, aim);
+        open = (!full).then_some(grown);
+        bins.extend(full.then_some(grown));
+    }
+    match (bins.last_mut(), open) {
+        (Some(last), Some(rest)) if !is_full(&rest, least) => *last = last.joined(&rest),
+        (_, rest) => bins.extend(rest),
+    }
+    let counts: Vec<(u64, u64)> = bins.iter().map(|bin| (bin.good, bin.bad)).collect();
+    let (woe, iv) = evidence(&counts);
+    let edge = |bin: &Cell| (bin.first > 0).then_some(low + bin.first as f64 * width);
+    let bins = bins.iter().zip(woe).map(|(b, woe)| Bin { from: edge(b), good: b.good, bad: b.bad, woe }).collect();
+    Binning { column: column.to_owned(), bins, iv }
+}
+
+/// Weight of evidence of each bin, of its good and bad rows, and the information value of all.
+pub fn evidence(bins: &[(u64, u64)]) -> (Vec<f64>, f64) {
+    let (all_good, all_bad) = bins.iter().fold((0.0, 0.0), |(g, b), bin| (g + bin.0 as f64, b + bin.1 as f64));
     let mut iv = 0.0;
-    let bins = cells.iter().map(|(from, good, bad)| {
+    let weigh = |(good, bad): &(u64, u64)| {
         let half = if *good == 0 || *bad == 0 { 0.5 } else { 0.0 };
         let (g, b) = ((*good as f64 + half) / all_good, (*bad as f64 + half) / all_bad);
         let woe = libm::log(b / g);
         iv += (b - g) * woe;
-        Bin { from: *from, good: *good, bad: *bad, woe }
-    });
-    let bins = bins.collect();
-    Binning { column: column.to_owned(), bins, iv }
+        woe
+    };
+    (bins.iter().map(weigh).collect(), iv)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn cells(good: &[u64], bad: &[u64]) -> Vec<Cell> {
+        good.iter().zip(bad).enumerate().map(|(first, (good, bad))| Cell { first, good: *good, bad: *bad }).collect()
+    }
+
     /// The example that scorecard libraries agree on: 10 of 90 bad, 40 of 60 bad.
     #[test]
     fn the_common_example() {
-        let binning = bin("x", 0.0, 1.0, &[90, 60, 0], &[10, 40, 0], 2);
+        let binning = bin("x", 0.0, 1.0, &cells(&[90, 60, 0], &[10, 40, 0]), 2);
         let woe: Vec<f64> = binning.bins.iter().map(|b| b.woe).collect();
         assert_eq!(binning.bins.iter().map(|b| b.from).collect::<Vec<_>>(), [None, Some(1.0)]);
         assert!((woe[0] + 1.098_612).abs() < 1e-6 && (woe[1] - 0.693_147).abs() < 1e-6, "{woe:?}");
@@ -93,7 +122,7 @@ mod tests {
     fn small_bins_are_merged_and_no_row_is_lost() {
         let good: Vec<u64> = (0..64).map(|i| if i % 7 == 0 { 40 } else { 1 }).collect();
         let bad: Vec<u64> = (0..64).map(|i| u64::from(i % 5 == 0)).collect();
-        let binning = bin("x", -4.0, 0.125, &good, &bad, 10);
+        let binning = bin("x", -4.0, 0.125, &cells(&good, &bad), 10);
         assert!(binning.bins.len() > 1);
         assert!(binning.bins.iter().all(|b| b.good + b.bad >= 50 && b.good >= 5 && b.bad >= 5), "{binning:?}");
         assert_eq!(binning.bins.iter().map(|b| b.good).sum::<u64>(), good.iter().sum::<u64>());

@@ -9,8 +9,8 @@ mod statistics;
 mod tests;
 mod trainer;
 
-pub use bins::{Bin, Binning, bin, buckets};
-pub use newton::{Newton, Progress, pooled_scales};
+pub use bins::{Bin, Binning, Cell, bin, buckets, evidence};
+pub use newton::{Newton, Progress, check_rows, pooled_scales};
 pub use own::{Own, fit_own};
 pub use statistics::{Histogram, Moments, NewtonSums, deviations, histogram, moments, newton};
 pub use trainer::{LogisticTrainer, Task, TensorShape, Trainer, TrainerError, TrainerKind, TrainingRows, Update};

@@ -29,6 +29,15 @@ pub fn pooled_scales(names: &[String], moments: &Moments, squares: &[f64]) -> Re
     names.iter().enumerate().map(scale).collect()
 }
 
+/// POOL-3: at least ten rows a column, unless `permits_few`.
+///
+/// # Errors
+/// `TooFewRows`.
+pub fn check_rows(moments: &Moments, permits_few: bool) -> Result<(), Error> {
+    let (rows, needed) = (moments.rows, 10 * moments.sum.len());
+    if rows < needed as u64 && !permits_few { Err(Error::TooFewRows { rows: rows as usize, needed }) } else { Ok(()) }
+}
+
 /// What the coordinator does after a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -116,9 +125,9 @@ impl Newton {
             }
         }
         let mut gradient = sums.gradient.clone();
-        for j in 0..size - 1 {
+        for (j, (slope, beta)) in gradient.iter_mut().zip(&self.point).take(size - 1).enumerate() {
             *hessian.at(j, j) += self.lambda;
-            gradient[j] -= self.lambda * self.point[j];
+            *slope -= self.lambda * beta;
         }
         hessian.factor().solve(&gradient)
     }

@@ -14,7 +14,8 @@ use hefu_core::{Code, CoordinatorRole, Fault, JobId, ModelId, Rank, Stage, Stati
 use hefu_crypto::sha256;
 use hefu_model::pooled::{self, Moments, Newton, NewtonSums, Progress};
 use hefu_protocol::aggregate::{
-    Contribution, History, Outcome, PlainMean, Plan, SecureHistogram, SecureSum, Sums, Tensor, tensors_of_rows,
+    Contribution, History, Outcome, PlainMean, Plan, SecureHistogram, SecureSum, Sums, Tensor, merge_small_cells,
+    tensors_of_rows,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -294,12 +295,8 @@ impl Pool {
 
     async fn logistic(&self, live: &Arc<LiveJob>, course: &mut Course) -> Result<Value, Fault> {
         let (moments, scales) = self.standardise(live, course).await?;
-        let permits_few = self.own_permits_few_rows();
-        if moments.rows < 10 * u64::from(self.width()) && !permits_few {
-            let needed = 10 * self.plan.columns.len();
-            let few = hefu_model::Error::TooFewRows { rows: moments.rows as usize, needed };
-            return Err(self.refuse(&few).citing("POOL-3"));
-        }
+        let enough = pooled::check_rows(&moments, self.own_permits_few_rows());
+        enough.map_err(|e| self.refuse(&e).citing("POOL-3"))?;
         let mut fit = Newton::new(&moments, self.plan.lambda).map_err(|e| self.refuse(&e))?;
         let (mean, deviation) = split_scales(&scales);
         let tensors = rows_tensors(Statistic::Newton, self.width(), 0)?;
@@ -361,8 +358,13 @@ impl Pool {
         let whole = |v: &[f64]| v.iter().map(|x| *x as u64).collect::<Vec<_>>();
         let mut all = Vec::new();
         for (j, column) in self.plan.columns.iter().enumerate() {
-            let cells = |v: &[f64]| whole(v.get(j * buckets..(j + 1) * buckets).unwrap_or_default());
-            let binning = pooled::bin(column, low[j], width[j], &cells(&good), &cells(&bad), self.plan.bins as usize);
+            let counts = |v: &[f64]| whole(v.get(j * buckets..(j + 1) * buckets).unwrap_or_default());
+            // AGG-27: before anything else reads the counts.
+            let merged = merge_small_cells(&counts(&good), &counts(&bad), 0)
+                .map_err(|e| Fault::because(e.code(), e.to_string()).by(self.shared.party()).citing(e.requirement()))?;
+            let cells: Vec<_> =
+                merged.iter().map(|c| pooled::Cell { first: c.first, good: c.good, bad: c.bad }).collect();
+            let binning = pooled::bin(column, low[j], width[j], &cells, self.plan.bins as usize);
             all.push(result::binning(&binning));
         }
         Ok(json!({"train_rows": moments.rows, "positive": moments.positive, "bins": all, "edges": "[a,b)"}))

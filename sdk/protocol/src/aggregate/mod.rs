@@ -74,6 +74,9 @@ mod value;
 mod wire;
 
 #[cfg(test)]
+#[path = "../../tests/vectors/pooled.rs"]
+mod pooled_vectors;
+#[cfg(test)]
 #[path = "../../tests/vectors/aggregate_round.rs"]
 mod round_vectors;
 #[cfg(test)]
