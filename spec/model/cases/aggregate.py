@@ -214,10 +214,10 @@ def run_neighbours(given):
 
 
 def neighbours_cases():
-    for size, k in ((3, 0), (50, 18), (63, 18), (64, 28), (1024, 116), (60, 58)):
+    for size, k in ((3, 0), (50, 40), (63, 40), (64, 60), (1024, 382), (60, 58)):
         yield good(f"{size}_{k}", f"{k} neighbours of {size}", "AGG-23", {"size": size, "neighbours": k})
-    for size, k, title in ((49, 18, "A roster below 50"), (50, 16, "Fewer than the registry's"),
-                           (128, 54, "Fewer than the registry's"), (50, 19, "An odd number"),
+    for size, k, title in ((49, 40, "A roster below 50"), (50, 38, "Fewer than the registry's"),
+                           (128, 116, "Fewer than the registry's"), (50, 41, "An odd number"),
                            (60, 60, "Not below the size less one")):
         yield bad(f"{size}_{k}", title, "AGG-23", {"size": size, "neighbours": k}, "UNSUPPORTED_PLAN")
 
