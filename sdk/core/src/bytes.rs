@@ -62,9 +62,10 @@ impl Writer {
 
     /// A packed array of `u64le`.
     pub fn u64s_le(mut self, values: &[u64]) -> Self {
-        self.0.reserve(8 * values.len());
-        for value in values {
-            self.0.extend_from_slice(&value.to_le_bytes());
+        let start = self.0.len();
+        self.0.resize(start + 8 * values.len(), 0);
+        for (bytes, value) in self.0[start..].as_chunks_mut().0.iter_mut().zip(values) {
+            *bytes = value.to_le_bytes();
         }
         self
     }
@@ -163,11 +164,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Malformed` where the length is no multiple of 8.
     pub fn u64s_le(self) -> Result<Vec<u64>, Malformed> {
-        let chunks = self.0.chunks_exact(8);
-        if !chunks.remainder().is_empty() {
-            return Err(Malformed);
-        }
-        Ok(chunks.map(|c| c.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))).collect())
+        let (words, []) = self.0.as_chunks() else { return Err(Malformed) };
+        Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
     }
 
     /// Ends the message.
