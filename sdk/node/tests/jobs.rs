@@ -58,6 +58,13 @@ async fn three_parties_train_and_score() {
     assert!(result["stages"].as_array().unwrap().iter().all(|s| s["bytes_sent"].is_u64()));
     assert!(result["security"]["statistical_distance_log2"].as_f64().unwrap() < -20.0);
     assert!(tax.result(&job).await["stages"].as_array().unwrap().len() == 3);
+    // Of every stage the parties together sent, relayed frames included, what they received.
+    let documents = [result.clone(), tax.result(&job).await, power.result(&job).await];
+    for stage in 0..3 {
+        let sum = |of: &str| documents.iter().map(|d| d["stages"][stage][of].as_u64().unwrap()).sum::<u64>();
+        assert!(sum("bytes_sent") > 0);
+        assert_eq!(sum("bytes_sent"), sum("bytes_received"), "stage {stage}");
+    }
 
     // Each party holds its own part, and no other's.
     let model = result["model"].as_str().unwrap().to_owned();

@@ -62,10 +62,14 @@ pub(crate) async fn submit(shared: &Arc<Shared>, json: &str) -> Result<JobId, Fa
         awaiting: Vec::new(),
         began_us: 0,
     };
-    let live = shared.jobs.begin(record, Stopper::new()).await?;
     let work = Conduct { shared: shared.clone(), plan: Arc::new(plan), part, job, disclosure };
-    tokio::spawn(work.run(live, slot));
-    Ok(job)
+    // A caller that is lost here leaves no job that is written down and never runs.
+    let begun = tokio::spawn(async move {
+        let live = work.shared.jobs.begin(record, Stopper::new()).await?;
+        tokio::spawn(work.run(live, slot));
+        Ok(job)
+    });
+    begun.await.unwrap_or_else(|_| Err(Fault::because(Code::Internal, "a job could not be started")))
 }
 
 fn facts(shared: &Shared, plan: &JobPlan) -> Facts {
