@@ -2,7 +2,9 @@
 use crate::{Error, KeyFormat, normalise_key, parse_decimal};
 use hefu_core::{Missing, Place};
 use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::io::Read;
 use std::path::Path;
 
@@ -142,7 +144,7 @@ struct Rows<'a> {
     key: usize,
     label: Option<usize>,
     features: Vec<usize>,
-    seen: HashSet<String>,
+    seen: Seen,
     keys: Vec<String>,
     columns: Vec<Column>,
     labels: Vec<u8>,
@@ -176,7 +178,7 @@ impl<'a> Rows<'a> {
             key,
             label,
             features,
-            seen: HashSet::new(),
+            seen: Seen::default(),
             keys: Vec::new(),
             columns,
             labels: Vec::new(),
@@ -217,7 +219,7 @@ impl<'a> Rows<'a> {
             };
             column.values.push(value);
         }
-        self.seen.insert(key.clone());
+        self.seen.insert(&key);
         self.keys.push(key);
         self.counts.valid += 1;
         Ok(())
@@ -240,6 +242,28 @@ impl<'a> Rows<'a> {
         }
         let label = self.label.map(|_| self.labels);
         Ok(Table { keys: self.keys, columns: self.columns, label, counts: self.counts })
+    }
+}
+
+/// The keys so far, as 128 bits each of hashes under secret keys: nobody can choose two that meet, and by chance two of
+/// 2^32 meet with probability 2^-65. The texts themselves stand in the table alone.
+#[derive(Default)]
+struct Seen {
+    hashes: HashSet<u128>,
+    halves: [RandomState; 2],
+}
+
+impl Seen {
+    fn hash(&self, key: &str) -> u128 {
+        u128::from(self.halves[0].hash_one(key)) << 64 | u128::from(self.halves[1].hash_one(key))
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.hashes.contains(&self.hash(key))
+    }
+
+    fn insert(&mut self, key: &str) {
+        self.hashes.insert(self.hash(key));
     }
 }
 

@@ -19,11 +19,11 @@ type Result = std::result::Result<(AlignedInitiator, Vec<AlignedCollaborator>), 
 
 fn align(plan: AlignPlan, bank: &[String], others: &[Vec<String>], order: u64, tamper: sim::Tamper<'_>) -> Result {
     let sessions = sim::session(others.len() as u16 + 1, b"align");
-    let initiator = Initiator::new(sessions[0].clone(), plan, bank.to_vec(), sim::seed(1));
+    let initiator = Initiator::new(sessions[0].clone(), plan, bank, sim::seed(1));
     let collaborators = others
         .iter()
         .enumerate()
-        .map(|(i, keys)| Collaborator::new(sessions[i + 1].clone(), plan, keys.clone(), sim::seed(i as u8 + 2)))
+        .map(|(i, keys)| Collaborator::new(sessions[i + 1].clone(), plan, keys, sim::seed(i as u8 + 2)))
         .collect();
     let run = sim::run(initiator, collaborators, order, tamper)?;
     let mut aligned = None;
@@ -266,9 +266,9 @@ fn scalars_differ_between_collaborators_and_seeds() {
     let mut seen = std::collections::HashSet::new();
     for byte in [1, 2] {
         let sessions = sim::session(3, b"fresh");
-        let initiator = Initiator::new(sessions[0].clone(), PLAN, keys(0..1), sim::seed(byte));
-        let collaborator =
-            |r: usize| Collaborator::new(sessions[r].clone(), PLAN, keys(0..1), sim::seed(byte + 8 + r as u8));
+        let key = keys(0..1);
+        let initiator = Initiator::new(sessions[0].clone(), PLAN, &key, sim::seed(byte));
+        let collaborator = |r: usize| Collaborator::new(sessions[r].clone(), PLAN, &key, sim::seed(byte + 8 + r as u8));
         let mut tamper = |_, outgoing: &mut Outgoing| {
             if outgoing.message.kind == Kind::AlignBlinded {
                 assert!(seen.insert(outgoing.message.payload.clone()), "an element repeats");

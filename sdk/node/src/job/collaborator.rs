@@ -298,7 +298,7 @@ impl Collaboration {
             return unbalanced::collaborate(&self.shared, &self.held, driver, plan, &table.keys);
         }
         let keys = driver.port().wiring().keys.clone();
-        let machine = align::Collaborator::new(keys, plan, table.keys.clone(), seed.derive("align", &[]));
+        let machine = align::Collaborator::new(keys, plan, &table.keys, seed.derive("align", &[]));
         driver.run(Stage::Align, machine)
     }
 

@@ -275,7 +275,7 @@ impl Conduct {
             return unbalanced::initiate(&self.shared, &self.plan, driver, plan, table.keys.clone(), seed);
         }
         let keys = driver.port().wiring().keys.clone();
-        let machine = align::Initiator::new(keys, plan, table.keys.clone(), seed);
+        let machine = align::Initiator::new(keys, plan, &table.keys, seed);
         driver.run(Stage::Align, machine)
     }
 

@@ -22,10 +22,10 @@ pub struct AlignedCollaborator {
 }
 
 /// The collaborator of an alignment.
-pub struct Collaborator {
+pub struct Collaborator<'a> {
     keys: Arc<Keys>,
     plan: AlignPlan,
-    own_keys: Vec<String>,
+    own_keys: &'a [String],
     secrets: Secrets,
     state: State,
 }
@@ -49,14 +49,14 @@ struct Matching {
     incoming: Elements,
 }
 
-impl Collaborator {
+impl<'a> Collaborator<'a> {
     /// A collaborator with its valid, distinct keys. `keys` are those of the session; the rank is the own one there.
-    pub fn new(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, seed: Seed) -> Self {
+    pub fn new(keys: Arc<Keys>, plan: AlignPlan, own_keys: &'a [String], seed: Seed) -> Self {
         Self::with(keys, plan, own_keys, Secrets::Seed(seed))
     }
 
     /// A collaborator with secrets from elsewhere.
-    pub(super) fn with(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, secrets: Secrets) -> Self {
+    pub(super) fn with(keys: Arc<Keys>, plan: AlignPlan, own_keys: &'a [String], secrets: Secrets) -> Self {
         Collaborator { keys, plan, own_keys, secrets, state: State::Start }
     }
 
@@ -136,7 +136,7 @@ impl Collaborator {
     }
 }
 
-impl Machine for Collaborator {
+impl Machine for Collaborator<'_> {
     type Output = AlignedCollaborator;
 
     fn step(mut self, input: Option<(Rank, Message)>) -> Result<Step<Self>, Error> {

@@ -27,10 +27,10 @@ pub struct AlignedInitiator {
 }
 
 /// The initiator of an alignment.
-pub struct Initiator {
+pub struct Initiator<'a> {
     keys: Arc<Keys>,
     plan: AlignPlan,
-    own_keys: Vec<String>,
+    own_keys: &'a [String],
     secrets: Secrets,
     started: bool,
     peers: Vec<Peer>,
@@ -60,14 +60,14 @@ struct Exchange {
     peer_tags: Tags,
 }
 
-impl Initiator {
+impl<'a> Initiator<'a> {
     /// An initiator with its valid, distinct keys, for all collaborators of the session.
-    pub fn new(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, seed: Seed) -> Self {
+    pub fn new(keys: Arc<Keys>, plan: AlignPlan, own_keys: &'a [String], seed: Seed) -> Self {
         Self::with(keys, plan, own_keys, Secrets::Seed(seed))
     }
 
     /// An initiator with secrets from elsewhere.
-    pub(super) fn with(keys: Arc<Keys>, plan: AlignPlan, own_keys: Vec<String>, secrets: Secrets) -> Self {
+    pub(super) fn with(keys: Arc<Keys>, plan: AlignPlan, own_keys: &'a [String], secrets: Secrets) -> Self {
         Initiator { keys, plan, own_keys, secrets, started: false, peers: Vec::new(), turn: 0 }
     }
 
@@ -160,7 +160,7 @@ impl Initiator {
                 positions[peer.order[sent as usize] as usize] = position;
             }
         }
-        let job = rows::form(&self.plan, &self.own_keys, self.secrets.row_order(count as u32), &positions)?;
+        let job = rows::form(&self.plan, self.own_keys, self.secrets.row_order(count as u32), &positions)?;
         let messages = self.peers.iter().zip(&positions).flat_map(|(peer, p)| job.messages(peer.rank, p)).collect();
         let sizes =
             self.peers.iter().filter_map(|peer| peer.exchange.as_ref()).map(|e| e.blinded.batches().total()).collect();
@@ -203,7 +203,7 @@ impl Exchange {
     }
 }
 
-impl Machine for Initiator {
+impl Machine for Initiator<'_> {
     type Output = AlignedInitiator;
 
     fn step(self, input: Option<(Rank, Message)>) -> Result<Step<Self>, Error> {

@@ -84,14 +84,14 @@ struct Exchange {
     row_order: Vec<u32>,
 }
 
-fn texts(keys: &[Hex]) -> Vec<String> {
-    keys.iter().map(|key| String::from_utf8(key.0.clone()).unwrap()).collect()
+fn texts(keys: &[Hex]) -> &'static [String] {
+    keys.iter().map(|key| String::from_utf8(key.0.clone()).unwrap()).collect::<Vec<_>>().leak()
 }
 
 /// Every party of an exchange, and what it has sent.
 struct Network {
-    initiator: Option<Initiator>,
-    collaborators: Vec<Option<Collaborator>>,
+    initiator: Option<Initiator<'static>>,
+    collaborators: Vec<Option<Collaborator<'static>>>,
     aligned: Option<AlignedInitiator>,
     /// Rows of each collaborator, as indices of its keys.
     rows: BTreeMap<u16, Vec<u32>>,
@@ -286,8 +286,8 @@ fn secrets(peer: Rank, count: u32) -> Secrets {
 
 const PLAN: AlignPlan = AlignPlan { join: Join::Inner, split: Split::None, max_rows: 100, min_rows: 0 };
 
-fn own_keys(count: u32) -> Vec<String> {
-    (0..count).map(|i| format!("own {i}")).collect()
+fn own_keys(count: u32) -> &'static [String] {
+    (0..count).map(|i| format!("own {i}")).collect::<Vec<_>>().leak()
 }
 
 /// A machine that waits after one more message.
