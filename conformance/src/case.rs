@@ -230,6 +230,8 @@ pub enum Operator {
     OfferFlip { part: EnvelopePart },
     /// Send the same offer twice.
     OfferTwice,
+    /// Send an offer again that the target has answered before it was started anew.
+    OfferAfterRestart,
     /// Be another trusted party for the whole dialogue.
     InitiateAs { party: String },
     /// Make one call of the session from another party's connection.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Case, Corpus, Kind, Profile, Role, Scenario, Setting};
-use crate::control::Control;
+use crate::case::{Case, Corpus, Kind, Operator, Profile, Role, Scenario, Setting};
+use crate::control::{Control, Request};
 use crate::driver::{self, drive};
 use crate::error::{Error, Result};
 use crate::judge::{Finding, Verdict, judge};
@@ -209,7 +209,7 @@ pub async fn run<C: Control>(
         results.push(result);
     }
     // The target is left as it was found: stopped.
-    let _ = session.control.call(crate::control::Request::Stop).await;
+    let _ = session.control.call(Request::Stop).await;
     Ok(summary(target, &corpus, adapter, options, results, (started, begin.elapsed().as_secs_f64(), round_trip_us)))
 }
 
@@ -275,6 +275,13 @@ impl<C: Control> Session<'_, C> {
         let mut runs = Vec::new();
         if case.scenario == Scenario::Score {
             runs.push(self.drive(case, "train", None).await);
+        }
+        if let Some(Operator::OfferAfterRestart) = case.operator {
+            let plain = Case { operator: None, ..case.clone() };
+            runs.push(self.drive(&plain, "before", None).await);
+            let restarted = self.control.demand(Request::Restart).await?.address.unwrap_or_default();
+            let unusable = |_| Error::Control(format!("restart: `{restarted}` is no ip:port"));
+            self.world.address = restarted.parse().map_err(unusable)?;
         }
         let main = self.drive(case, "main", runs.first()).await;
         runs.insert(0, main);

@@ -103,6 +103,9 @@ impl Dialogue<'_> {
             self.record.push(Event::Completed);
             return Ok(());
         }
+        if let (Some(Operator::OfferAfterRestart), Some(earlier)) = (self.operator, earlier) {
+            return self.replay(&link, earlier).await;
+        }
         if let Some(Operator::FillJobs) = self.operator {
             self.fill_jobs(&link).await?;
         }

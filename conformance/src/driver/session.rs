@@ -17,7 +17,7 @@ use super::{Dialogue, Flow, Stop, WRONG_STATE};
 use crate::case::{Operator, RawBytes};
 use crate::connect::{self, Link};
 use crate::pki::{self, Party};
-use crate::transcript::Event;
+use crate::transcript::{Event, Run};
 use crate::wire::{dsse, keys};
 use crate::world::PURPOSE;
 
@@ -122,6 +122,14 @@ impl Dialogue<'_> {
             self.expect_refusal(self.send_offer(link, self.me, &offer).await)?;
         }
         self.offered(session, secret, offer, answer.confirm)
+    }
+
+    /// Sends the offer of an earlier dialogue again; only a refusal is right.
+    pub(super) async fn replay(&mut self, link: &Link, earlier: &Run) -> Flow<()> {
+        let offer = hex::decode(&earlier.facts.offer).map_err(|e| Stop::Suite(e.to_string()))?;
+        self.deviation("an offer of before the restart, byte for byte");
+        self.send_offer(link, self.me, &offer).await?;
+        Err(Stop::Told)
     }
 
     async fn send_offer(&self, link: &Link, party: &Party, offer: &[u8]) -> Flow<OpenResponse> {

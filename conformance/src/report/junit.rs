@@ -24,8 +24,9 @@ pub(super) fn render(results: &Results) -> String {
 
 fn one(case: &CaseResult) -> String {
     let head = format!(
-        "  <testcase classname=\"{}.{}\" name=\"{} {}\" time=\"{}\"",
+        "  <testcase classname=\"{}.{}.{}\" name=\"{} {}\" time=\"{}\"",
         case.profile.name(),
+        case.role.name(),
         escape(&case.clause),
         escape(&case.id),
         escape(&case.title),

@@ -198,7 +198,7 @@ impl<C: Control> Host<'_, C> {
     async fn end(&mut self) -> Flow<()> {
         let begin = Instant::now();
         let deadline = self.dialogue.world.deadline;
-        let mut pause = Duration::from_millis(20);
+        let mut pause = Duration::from_millis(5);
         while !self.ended {
             if begin.elapsed() > deadline {
                 self.dialogue.silence("the end of the job", deadline);

@@ -144,7 +144,13 @@ impl InProcess {
         self.stop();
         let node = match self.node.take() {
             Some(node) => Arc::new(node),
-            None => self.running.take().expect("restart follows reset"),
+            None => {
+                let node = self.running.take().expect("restart follows reset");
+                if node.has("forgets-sessions-at-restart") {
+                    node.seen.lock().unwrap().clear();
+                }
+                node
+            }
         };
         self.running = Some(node.clone());
         let descriptor = String::from_utf8(node.me.descriptor()).unwrap();
