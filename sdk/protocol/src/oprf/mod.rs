@@ -1,5 +1,5 @@
-//! Unbalanced alignment `align-oprf-1` (spec/oprf.md): the collaborator publishes its evaluated keys once per epoch, and
-//! a job costs only the initiator's own keys.
+//! Unbalanced alignment `align-oprf-1` (spec/oprf.md): the collaborator publishes its evaluated keys once per epoch,
+//! and a job costs only the initiator's own keys.
 //!
 //! The collaborator has two machines, because what the first one ends with is to be written down before the second one
 //! evaluates anything: a new epoch is kept, and the evaluations are counted (OPRF-7).
