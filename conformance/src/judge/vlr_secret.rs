@@ -136,7 +136,8 @@ fn slots_hidden(training: &Training<'_>, round: &RoundFacts, sine: &Sine) -> Res
     Ok(())
 }
 
-/// SUMS come in order, under a mask and a fresh encryption of zero (RLWE-3), to the owner of rank `rank`. The masks, but
+/// SUMS come in order, under a mask and a fresh encryption of zero (RLWE-3), to the owner of rank `rank`. The masks,
+/// but
 /// for their low bits.
 fn sums_hidden(training: &Training<'_>, round: &RoundFacts, sine: &Sine, rank: u16) -> Result<Vec<u64>, String> {
     let (number, count) = (round.round, training.block.count());

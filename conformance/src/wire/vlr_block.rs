@@ -41,7 +41,8 @@ pub struct Standard {
     pub test: Vec<Vec<f64>>,
 }
 
-/// Standardises raw rows, the first `training` of them training rows; an unmatched row is `None`. Under `left` the column
+/// Standardises raw rows, the first `training` of them training rows; an unmatched row is `None`. Under `left` the
+/// column
 /// `missing` is appended unless it is constant.
 pub fn standardise(rows: &[Option<Vec<f64>>], training: usize, left: bool) -> Standard {
     let columns = rows.iter().flatten().map(Vec::len).next().unwrap_or(0);

@@ -1,4 +1,5 @@
-//! `hefu bench aggregate`: one secure sum of long vectors, beside the plain sum over the same channel and the expansion of
+//! `hefu bench aggregate`: one secure sum of long vectors, beside the plain sum over the same channel and the
+//! expansion of
 //! the masks alone.
 use super::floor::cpu_time;
 use super::{aggregate_local, print};

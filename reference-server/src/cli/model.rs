@@ -24,13 +24,14 @@ pub enum ModelCommand {
         #[command(flatten)]
         config: ConfigArg,
     },
-    /// Make a model of one's own of a pooled job: as it is, or fitted to one's own rows with the pooled model as centre.
+    /// Make a model of one's own of a pooled job: as it is, or fitted to one's own rows with the pooled model as
+    /// centre.
     #[command(after_help = "Examples:
   hefu model own 5d3c7f5b1a2e4f60918273645546372a --config south.toml
   hefu model own 5d3c7f5b1a2e4f60918273645546372a --dataset loans --pull 20 --cutoff 0.08 --config south.toml
 
-The owner is this party alone: no other party's scoring job may use the model. A large --pull keeps the pooled model, a small
-one trusts the own rows.")]
+The owner is this party alone: no other party's scoring job may use the model. A large --pull keeps the pooled model,
+a small one trusts the own rows.")]
     Own {
         /// Job id of the pooled job, as coordinator or participant.
         #[arg(value_name = "JOB")]

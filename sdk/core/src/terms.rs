@@ -162,7 +162,8 @@ impl Statistic {
         matches!(self, Statistic::Moments | Statistic::Newton | Statistic::Histogram)
     }
 
-    /// Whether two of its sums over rosters that differ by one party give that party away (spec/aggregate.md, section 8).
+    /// Whether two of its sums over rosters that differ by one party give that party away (spec/aggregate.md, section
+    /// 8).
     pub fn is_exact(self) -> bool {
         self.is_of_rows()
     }

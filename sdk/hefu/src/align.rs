@@ -48,7 +48,8 @@ impl Terms {
         plan.alignment = self.alignment;
     }
 
-    /// Another way to match: `Oprf` where one's own rows are few and the collaborators' many. Each of them publishes its
+    /// Another way to match: `Oprf` where one's own rows are few and the collaborators' many. Each of them publishes
+    /// its
     /// evaluated keys once an epoch, which its `[[allow]]` entry must permit by `evaluations`.
     pub fn alignment(mut self, alignment: Alignment) -> Self {
         self.alignment = alignment;

@@ -109,7 +109,8 @@ impl Node {
         Ok(trust.add(descriptor, alias, rename)?.alias.clone())
     }
 
-    /// Ends the epoch of a dataset (spec/oprf.md): its next unbalanced alignment draws a new key and publishes a new set.
+    /// Ends the epoch of a dataset (spec/oprf.md): its next unbalanced alignment draws a new key and publishes a new
+    /// set.
     /// Answers whether there was one. A node at work with the same state folder follows.
     ///
     /// # Errors

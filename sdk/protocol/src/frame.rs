@@ -144,7 +144,8 @@ impl Sealer {
         self.frames(message)?.collect()
     }
 
-    /// The frames of a message, each sealed when it is asked for: a long message needs no second copy of itself. Whoever
+    /// The frames of a message, each sealed when it is asked for: a long message needs no second copy of itself.
+    /// Whoever
     /// stops before the last one has broken the message, and nothing that is sealed after it can be read.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! `hefu demo pooled`: several banks with the same columns fit one model on all their rows, and each sees what it gains.
+//! `hefu demo pooled`: several banks with the same columns fit one model on all their rows, and each sees what it
+//! gains.
 mod measure;
 pub mod outcome;
 
@@ -31,10 +32,10 @@ const LEAST: usize = 3;
   hefu demo pooled --bank north=a.csv --bank south=b.csv --bank west=c.csv --test test.csv --key id --label y
   hefu demo pooled --bank a=a.csv --bank b=b.csv --bank c=c.csv --bank d=d.csv --key id --label y --drop d@3
 
-Every bank runs as a process of its own on loopback, with throw-away keys and mutual TLS; the first one coordinates. With
---test all rows of the banks train. Without it the rows are split by a hash of their key in every bank, and the operator of
-the demo, who has all files, computes the figures on the union of the test rows. With --drop the banks' agreements permit a
-roster that changes by one bank.")]
+Every bank runs as a process of its own on loopback, with throw-away keys and mutual TLS; the first one coordinates.
+With --test all rows of the banks train. Without it the rows are split by a hash of their key in every bank, and the
+operator of the demo, who has all files, computes the figures on the union of the test rows. With --drop the banks'
+agreements permit a roster that changes by one bank.")]
 pub struct PooledArgs {
     /// A bank and its rows, CSV with the same columns; at least three.
     #[arg(long, value_name = "NAME=FILE", requires_all = ["key", "label"])]

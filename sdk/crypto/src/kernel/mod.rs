@@ -1,4 +1,5 @@
-//! Kernels of ristretto255 for batches, eight elements at a time, with AVX-512 IFMA. The portable counterpart of each is
+//! Kernels of ristretto255 for batches, eight elements at a time, with AVX-512 IFMA. The portable counterpart of each
+//! is
 //! a call of curve25519-dalek, and both make the same bytes.
 //!
 //! Constant time in scalars and points: no branch and no address depends on them. Whether an element is valid, and how

@@ -1,4 +1,5 @@
-//! The kernels against slow arithmetic and curve25519-dalek. Where the processor lacks the instructions, nothing is left
+//! The kernels against slow arithmetic and curve25519-dalek. Where the processor lacks the instructions, nothing is
+//! left
 //! to compare, and a test says so.
 use super::point::Digits;
 use super::{ELEMENT, Found, LANES, field::*, limbs};

@@ -52,7 +52,8 @@ impl Peer {
     }
 }
 
-/// The session as rank `own` of `parties` sees it. At rank 0 every other party is a peer; elsewhere rank 0 alone is, who
+/// The session as rank `own` of `parties` sees it. At rank 0 every other party is a peer; elsewhere rank 0 alone is,
+/// who
 /// can seal for all.
 pub(super) fn wired(own: u16, parties: u16, memory: u64, idle: Duration) -> (Wiring, Vec<Duplex>, Vec<Peer>) {
     let names: Vec<_> = (0..parties).map(|rank| PartyId::parse(&format!("lei:P{rank}")).unwrap()).collect();

@@ -1,6 +1,7 @@
 //! A coordinator's end of a session whose peers may be lost one by one.
 //!
-//! A [`super::Port`] ends the session with the first fault of anybody. A [`Hub`] tells the loss of a peer as an event and
+//! A [`super::Port`] ends the session with the first fault of anybody. A [`Hub`] tells the loss of a peer as an event
+//! and
 //! goes on with the others; which losses a job survives is for the protocol to say. Nobody waits for anybody: each peer
 //! has its own outbox with its own sender task, frames that collaborators send each other go through the same outboxes,
 //! and whoever sends to a lost peer sends into the void.
@@ -33,7 +34,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 pub(crate) enum Heard {
     /// A whole message and its authenticated sender.
     Message(Rank, Message),
-    /// A peer is out of the session, and why: it was cut off, broke a rule, told an error, or did not keep up. Told once.
+    /// A peer is out of the session, and why: it was cut off, broke a rule, told an error, or did not keep up. Told
+    /// once.
     Lost(Rank, Fault),
     /// The time is over and nobody has anything to say.
     Deadline,
@@ -65,7 +67,8 @@ pub(crate) struct Hub {
 impl Hub {
     /// Starts to read and to serve all links.
     ///
-    /// Each peer has an equal share of the session's memory ([`Wiring::share`]), for what it sends and for what waits to
+    /// Each peer has an equal share of the session's memory ([`Wiring::share`]), for what it sends and for what waits
+    /// to
     /// leave for it: none can take another's. A longer message is refused (FRAME-5), so the offer's `max_message` must
     /// not be larger.
     pub(crate) fn open(wiring: Wiring, links: Vec<Duplex>, traffic: Arc<Traffic>, stopper: &Stopper) -> Self {

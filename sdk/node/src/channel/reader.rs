@@ -81,7 +81,8 @@ impl Reader {
         self.open(&header, &frame).await
     }
 
-    /// Opens a frame. A message has its place in the budget before its second frame is read, and is handed over with it.
+    /// Opens a frame. A message has its place in the budget before its second frame is read, and is handed over with
+    /// it.
     async fn open(&mut self, header: &Header, frame: &Frame) -> Result<Option<Event>, Fault> {
         let rank = header.sender;
         let before = self.receiver.standing(rank);

@@ -73,7 +73,8 @@ pub(crate) async fn make(shared: &Arc<Shared>, wanted: OwnModel) -> Result<Model
 /// Scores a published dataset with a model that is this party's alone; answers a JSON document.
 ///
 /// # Errors
-/// `UNKNOWN_MODEL`, `NOT_MODEL_OWNER`; `MODEL_MISMATCH` for a model that needs other parties, or columns that the dataset
+/// `UNKNOWN_MODEL`, `NOT_MODEL_OWNER`; `MODEL_MISMATCH` for a model that needs other parties, or columns that the
+/// dataset
 /// lacks; `UNKNOWN_DATASET`; those of the dataset.
 pub(crate) async fn score(shared: &Arc<Shared>, model: ModelId, dataset: String) -> Result<String, Fault> {
     let found = store::call(&shared.store, move |store| store.dataset(&dataset)).await?;

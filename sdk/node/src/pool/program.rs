@@ -1,7 +1,8 @@
 //! A trainer that is a program of any language: one JSON object a line on its standard input and output.
 //!
 //! ```text
-//! → {"type":"start","columns":["x1"],"label":"label","rows_file":"/path/rows.csv","tensors":[{"name":"coefficients","shape":[1]}]}
+//! → {"type":"start","columns":["x1"],"label":"label","rows_file":"/path/rows.csv",
+//!    "tensors":[{"name":"coefficients","shape":[1]}]}
 //! ← {"type":"ready","rows":600}
 //! → {"type":"train","round":2,"epochs":1,"proximal":0.0,"tensors":{"coefficients":[0.0]}}
 //! ← {"type":"update","rows":600,"tensors":{"coefficients":[0.1]}}

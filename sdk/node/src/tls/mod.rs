@@ -26,7 +26,8 @@ pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// The bandwidth-delay product sets it: a link of `r` bytes a second and a round trip of `t` seconds is full only while
 /// `r · t` bytes are under way. 16 MiB fill 280 MB/s at a round trip of 60 ms (30 ms each way), and 167 MB/s at 100 ms.
-/// The default of the libraries, 64 KiB to 1 MiB, gives 1 to 17 MB/s there. The system's own TCP buffers set a like bound:
+/// The default of the libraries, 64 KiB to 1 MiB, gives 1 to 17 MB/s there. The system's own TCP buffers set a like
+/// bound:
 /// on a real link `net.ipv4.tcp_rmem` and `tcp_wmem` must reach as far.
 pub(crate) const STREAM_WINDOW: u32 = 16 << 20;
 /// HTTP/2 window of a connection, bytes: what a peer may pin in memory, whatever the number of its streams. Two streams

@@ -1,4 +1,5 @@
-//! The participant from its values on: SHARED to UNMASK, and the sum where everyone is sent it (section 5, steps 2 to 5).
+//! The participant from its values on: SHARED to UNMASK, and the sum where everyone is sent it (section 5, steps 2 to
+//! 5).
 use super::deal::Dealer;
 use super::history::{History, PastRound};
 use super::method::Secrecy;

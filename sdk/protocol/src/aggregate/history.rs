@@ -48,7 +48,8 @@ pub fn check_round(last: Option<u32>, round: u32) -> Result<(), Error> {
     Err(Error::peer(Rank::INITIATOR, Code::StaleRound, "AGG-4", cause))
 }
 
-/// Refuses a label definition that is not the dataset's (AGG-7); `own` is the text of the own one. A statistic that uses
+/// Refuses a label definition that is not the dataset's (AGG-7); `own` is the text of the own one. A statistic that
+/// uses
 /// no label takes any.
 ///
 /// # Errors

@@ -8,7 +8,8 @@
 //! Plan                                   the offer's plan (section 2); `Offer<Plan>` in session/
 //!   Plan::new(Method, Statistic, round, participants, tensors) → Plan, with threshold; change its public members
 //!   session::open_any_offer(envelope, key)    → AnyOffer::{Joint(Offer), Aggregate(Box<Offer<aggregate::Plan>>)}
-//!   session::check_offer(&offer, own, peer)   → Acceptance      either kind; AGG-1 to AGG-3, AGG-6, AGG-9, AGG-24 in part
+//!   session::check_offer(&offer, own, peer)   → Acceptance      either kind; AGG-1 to AGG-3, AGG-6, AGG-9, AGG-24 in
+//! part
 //!   session::seal_offer, seal_confirm, check_confirm             either kind; `mask` in OfferedParty and Confirm
 //!   session::transcript(offer, confirms)      an absent party's confirm is the empty string
 //!   session::Keys::derive_present(…, &[Option<[u8; 32]>])        the keys where some are absent

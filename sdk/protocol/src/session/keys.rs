@@ -127,7 +127,8 @@ impl Keys {
         Opener::new(self.frame_key(from, self.own), self.session, from, self.own, limits)
     }
 
-    /// The key under which rank `from` seals its shares for rank `to` (spec/aggregate.md, section 5); one of them is the
+    /// The key under which rank `from` seals its shares for rank `to` (spec/aggregate.md, section 5); one of them is
+    /// the
     /// own rank. It seals one text.
     pub(crate) fn share_key(&self, from: Rank, to: Rank) -> FrameKey {
         FrameKey::new(&self.share_key_bytes(from, to))

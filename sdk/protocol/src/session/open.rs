@@ -122,7 +122,8 @@ pub enum AnyOffer {
     Aggregate(Box<Offer<aggregate::Plan>>),
 }
 
-/// Verifies an offer under the initiator's key, then parses it by its stages: one that has `aggregate` among them is an aggregation's.
+/// Verifies an offer under the initiator's key, then parses it by its stages: one that has `aggregate` among them is
+/// an aggregation's.
 ///
 /// # Errors
 /// Those of [`open_offer`].
