@@ -11,3 +11,4 @@ mod reference;
 mod statement;
 mod vectors;
 mod vectors_rlwe;
+mod vectors_vlr;

@@ -201,6 +201,10 @@ fn allowed(node: &Node, peer: &str, document: &Value) -> Result<Allow, Status> {
             && document["purpose"] == allow.purpose.as_str()
             && (node.has("skips-output-check") || outputs.iter().all(|o| allow.outputs.iter().any(|a| a == o)))
     };
+    let trains = document["plan"]["stages"].as_array().is_some_and(|stages| stages.contains(&"train".into()));
+    if trains && !outputs.contains(&"model") && !node.has("trains-without-model") {
+        return Err(refuse("NOT_ALLOWED"));
+    }
     let known = node.datasets.contains_key(dataset);
     if node.has("discloses-existence") && !known {
         return Err(refuse("UNKNOWN_DATASET"));
