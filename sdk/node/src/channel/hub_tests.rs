@@ -143,5 +143,4 @@ async fn a_job_that_is_stopped_hears_nothing_more() {
     assert_eq!(hub.receive(Stage::Train, far()).await.unwrap_err().code, Code::Cancelled);
     assert_eq!(hub.check().unwrap_err().code, Code::Cancelled);
     assert_eq!(hub.slow(Rank(2)).code, Code::PeerSlow);
-    assert_eq!(hub.traffic().sent(), 0);
 }

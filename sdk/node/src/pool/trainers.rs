@@ -13,10 +13,13 @@ const BUILT_IN: &str = "logistic";
 /// A trainer whose job is silent for so long is ended.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 
+/// Trainers at work, and since when each is idle.
+type AtWork = HashMap<JobId, (Box<dyn Trainer>, Instant)>;
+
 /// All trainers of a node.
 pub(crate) struct Trainers {
     kinds: BTreeMap<String, Arc<dyn TrainerKind>>,
-    at_work: Mutex<HashMap<JobId, (Box<dyn Trainer>, Instant)>>,
+    at_work: Mutex<AtWork>,
 }
 
 impl Trainers {
@@ -31,7 +34,7 @@ impl Trainers {
         Trainers { kinds, at_work: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, (Box<dyn Trainer>, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, AtWork> {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
