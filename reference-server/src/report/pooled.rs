@@ -115,8 +115,7 @@ fn gains(outcome: &PooledOutcome) -> String {
 /// One line a bank: alone (hollow) to pooled (solid), with their intervals.
 fn dumbbells(outcome: &PooledOutcome, name: &str, of: impl Fn(&Measures) -> (f64, [f64; 2])) -> String {
     let pooled = of(&outcome.pooled);
-    let alone: Vec<(&BankOutcome, Option<(f64, [f64; 2])>)> =
-        outcome.banks.iter().map(|b| (b, b.alone.as_ref().map(&of))).collect();
+    let alone: Vec<_> = outcome.banks.iter().map(|b| (b, b.alone.as_ref().map(&of))).collect();
     let low = alone.iter().filter_map(|(_, m)| m.map(|m| m.1[0])).fold(pooled.1[0], f64::min);
     let high = alone.iter().filter_map(|(_, m)| m.map(|m| m.1[1])).fold(pooled.1[1], f64::max);
     let room = ((high - low) * 0.08).max(0.005);

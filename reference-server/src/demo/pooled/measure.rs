@@ -110,7 +110,7 @@ pub fn outcome(
             let labels = labels_of(table, &training);
             (training.len() as u64, labels.iter().filter(|y| **y == 1).count() as u64)
         };
-        match alone(banks, table, settings.lambda).and_then(|scores| Ok(measures(&scores, &labels)?)) {
+        match alone(banks, table, settings.lambda).and_then(|scores| measures(&scores, &labels)) {
             Ok((measured, roc)) => (bank.alone, bank.roc) = (Some(measured), roc),
             Err(failure) => bank.no_model = Some(failure.code.name().to_owned()),
         }
