@@ -167,7 +167,7 @@ pub fn select<'a>(corpus: &'a Corpus, options: &Options) -> Result<Vec<&'a Case>
             && options.role.is_none_or(|role| case.role == role)
             && (options.cases.is_empty() || options.cases.iter().any(|id| id.eq_ignore_ascii_case(&case.id)))
             && !(options.quick && case.slow)
-            && !(options.smoke && !case.smoke)
+            && (!options.smoke || case.smoke)
     };
     let chosen: Vec<&Case> = corpus.cases.iter().filter(|case| wanted(case)).collect();
     let alive = |case: &Case| case.id == liveness(case.role);

@@ -12,15 +12,17 @@ use super::{Dialogue, Flow, Stop};
 use crate::case::{Operator, Scenario};
 use crate::rng::Rng;
 use crate::transcript::{Run, train::TrainFacts};
-use crate::wire::{dsse, h, keys, vlr, vlr_block};
+use crate::wire::{dsse, h, keys, message, vlr, vlr_block};
 
 /// λ of every offer.
 pub(super) const LAMBDA: f64 = 1.0;
 /// Columns of rank 0, without that of ones.
 const OWN: usize = 2;
-/// Stage of training, of its test rows, of scoring.
-const TRAIN: u32 = 2;
+/// Stage of training's messages.
+pub(super) const STAGE: u32 = 2;
+/// Stage of the parts of test rows.
 const EVALUATE: u32 = 3;
+/// Stage of the parts of a scoring.
 const SCORE: u32 = 4;
 
 /// What an offer says of the job.
@@ -207,9 +209,9 @@ impl Dialogue<'_> {
     /// Sends a message that belongs to nobody, where the case inserts it before a kind that the suite never sends.
     async fn send_extra(&mut self, stream: &mut Stream, kind: u16) -> Flow<()> {
         if let Some(Operator::Insert { before, kind: other, payload }) = self.operator
-            && vlr_name(before) == Some(kind)
+            && message::kind(before) == Some(kind)
         {
-            self.deviation(format!("{} {payload} after the target's parts", crate::wire::message::name(*other)));
+            self.deviation(format!("{} {payload} after the target's parts", message::name(*other)));
             self.send_frames(stream, *other, &hex::decode(payload).unwrap_or_default());
         }
         Ok(())
@@ -233,10 +235,6 @@ fn score_mask(offered: &Offered, stage: u32) -> String {
     offered.third.as_ref().map(key).unwrap_or_default()
 }
 
-fn vlr_name(name: &str) -> Option<u16> {
-    crate::wire::message::kind(name)
-}
-
 /// Messages of the target that were heard and not yet asked for: (receiver, kind, payload).
 pub(super) type Heard = VecDeque<(u16, u16, Vec<u8>)>;
 
@@ -255,7 +253,7 @@ impl Dialogue<'_> {
             return Ok(payload);
         }
         loop {
-            let name = crate::wire::message::name(kind);
+            let name = message::name(kind);
             let (other, payload) = self.receive(stream, &name, self.world.deadline).await?;
             if (stream.receiver, other) == (to, kind) {
                 return Ok(payload);
@@ -264,6 +262,3 @@ impl Dialogue<'_> {
         }
     }
 }
-
-/// Stage of training's messages.
-pub(super) const STAGE: u32 = TRAIN;

@@ -232,7 +232,7 @@ impl<'p, 'd> Play<'p, 'd> {
         let block = self.hear(0, vlr::RESIDUAL).await?;
         let answer = vlr::split_block(&masked).ok_or(Stop::Told)?.1;
         let (slots, _) = secret.open_slots(answer).map_err(|_| Stop::Told)?;
-        let share = residual_share(&slots, &self.facts.labels, self.sine.f_x);
+        let share = vlr::residual_share(&slots, &self.facts.labels, self.sine.f_x);
         self.say(vlr::RESIDUAL, self.residual(&owner, &share, 0)).await?;
         let (payloads, masks) = tokio::task::block_in_place(|| self.own_sums(&theirs, &block))?;
         self.note(|round| round.opened_masks = masks.clone());
@@ -246,7 +246,7 @@ impl<'p, 'd> Play<'p, 'd> {
         Ok((0..self.block.count())
             .map(|j| {
                 let half = opened[j].wrapping_sub(masks[j] >> vlr::DROPPED) << vlr::DROPPED;
-                inner(&self.block.fixed(j), &share).wrapping_sub(half) as i64 as f64 / SUM
+                vlr::inner(&self.block.fixed(j), &share).wrapping_sub(half) as i64 as f64 / SUM
             })
             .collect())
     }
@@ -281,7 +281,7 @@ impl<'p, 'd> Play<'p, 'd> {
             self.say_as(rank as u16, vlr::OPENED, vlr::from_words(&values)).await?;
         }
         let words: Vec<u64> = residual.iter().map(|e| *e as u64).collect();
-        Ok((0..self.block.count()).map(|j| inner(&self.block.fixed(j), &words) as i64 as f64 / SUM).collect())
+        Ok((0..self.block.count()).map(|j| vlr::inner(&self.block.fixed(j), &words) as i64 as f64 / SUM).collect())
     }
 
     /// BASIS of the one block, by harmonic.
@@ -362,15 +362,4 @@ fn choose(grade: &str, bound: u64) -> Option<Sine> {
     sets.sort_by_key(|set| set.R);
     let at = sets.iter().position(|set| u64::from(set.R) >= bound).unwrap_or(sets.len().checked_sub(1)?);
     Some(sets.swap_remove(at))
-}
-
-/// Σ x·share modulo 2^64.
-fn inner(fixed: &[i128], share: &[u64]) -> u64 {
-    fixed.iter().zip(share).fold(0, |sum: u64, (x, s)| sum.wrapping_add((*x as u64).wrapping_mul(*s)))
-}
-
-/// y″ of the rows that have a label (section 5).
-pub(super) fn residual_share(slots: &[u128], labels: &[u8], f_x: u32) -> Vec<u64> {
-    let one = |(y, label): (&u128, &u8)| ((y >> f_x) as u64).wrapping_sub(((2 * i64::from(*label) - 1) << 19) as u64);
-    slots.iter().zip(labels).map(one).collect()
 }

@@ -30,7 +30,7 @@ pub(super) fn own_sums(
     for (j, value) in values.iter().enumerate() {
         let mask = *round.opened_masks.get(j).ok_or("the evidence has no mask of a sum")?;
         let half = value.wrapping_sub(mask >> vlr::DROPPED) << vlr::DROPPED;
-        let found = inner(&own.fixed(j), &share).wrapping_sub(half) as i64 as f64 / 2f64.powi(42);
+        let found = vlr::inner(&own.fixed(j), &share).wrapping_sub(half) as i64 as f64 / 2f64.powi(42);
         if (found - expected.value[j]).abs() > expected.error[j] {
             return Err(format!(
                 "round {number}: column {j} of rank 0 sums to {found}, not {} ± {:.1e}",
@@ -39,10 +39,6 @@ pub(super) fn own_sums(
         }
     }
     Ok(())
-}
-
-fn inner(fixed: &[i128], share: &[u64]) -> u64 {
-    fixed.iter().zip(share).fold(0, |sum: u64, (x, s)| sum.wrapping_add((*x as u64).wrapping_mul(*s)))
 }
 
 /// The slots of MASKED and the noise around them.
@@ -59,9 +55,7 @@ fn opened_slots(training: &Training<'_>, round: &RoundFacts, sine: &Sine) -> Res
 /// y″ (section 5).
 fn share_of_zero(training: &Training<'_>, round: &RoundFacts, sine: &Sine) -> Result<Vec<u64>, String> {
     let (slots, _) = opened_slots(training, round, sine)?;
-    let one =
-        |(y, label): (&u128, &u8)| ((y >> sine.f_x) as u64).wrapping_sub(((2 * i64::from(*label) - 1) << 19) as u64);
-    Ok(slots.iter().zip(&training.facts.labels).map(one).collect())
+    Ok(vlr::residual_share(&slots, &training.facts.labels, sine.f_x))
 }
 
 /// Everything that should have been hidden or fresh and was not.
@@ -150,7 +144,7 @@ fn sums_hidden(training: &Training<'_>, round: &RoundFacts, sine: &Sine, rank: u
             return Err(format!("VLR-19: round {number}: SUMS names column {column} of {columns}, not {j} of {count}"));
         }
         let value = owner.open_sum(answer).map_err(|bad| format!("RLWE-2: round {number}: SUMS: {bad:?}"))?;
-        let mask = value.wrapping_sub(inner(&training.block.fixed(j), &share));
+        let mask = value.wrapping_sub(vlr::inner(&training.block.fixed(j), &share));
         if (mask as i64).unsigned_abs() < 1 << vlr::DROPPED {
             return Err(format!("RLWE-3: round {number}: the sum of column {j} is not masked"));
         }

@@ -156,6 +156,17 @@ pub fn mask(values: &mut [u64], key: &[u8; 16], negative: bool) {
     }
 }
 
+/// y″ of the rows that have a label, from the slots that rank 0 decrypts (section 5).
+pub fn residual_share(slots: &[u128], labels: &[u8], f_x: u32) -> Vec<u64> {
+    let one = |(y, label): (&u128, &u8)| ((y >> f_x) as u64).wrapping_sub(((2 * i64::from(*label) - 1) << 19) as u64);
+    slots.iter().zip(labels).map(one).collect()
+}
+
+/// Σ x·share modulo 2^64 of a column's integers.
+pub fn inner(fixed: &[i128], share: &[u64]) -> u64 {
+    fixed.iter().zip(share).fold(0, |sum: u64, (x, s)| sum.wrapping_add((*x as u64).wrapping_mul(*s)))
+}
+
 /// Rank 1's share of the residual where the suite plays rank 1 and no sigmoid is evaluated: 46 random bits a row.
 pub fn drawn_share(key: &[u8; 16], rows: usize) -> Vec<u64> {
     Stream::new(key).u64s(rows).into_iter().map(|v| v >> 18).collect()

@@ -421,11 +421,7 @@ impl Trainer {
         let mut wrapped = false;
         for (j, half) in halves.iter().enumerate() {
             let fixed = self.block.fixed(j);
-            let own = fixed
-                .iter()
-                .zip(&gather.share)
-                .fold(0, |sum: u64, (x, r)| sum.wrapping_add((*x as u64).wrapping_mul(*r)));
-            let sum = half.wrapping_sub(own) as i64 as f64 / scale;
+            let sum = half.wrapping_sub(vlr::inner(&fixed, &gather.share)) as i64 as f64 / scale;
             let bound = self.block.x[j].iter().map(|x| x.abs()).sum::<f64>() + 1.0;
             wrapped |= sum.abs() > bound && !self.has("never-flags");
             sums.push(sum);
