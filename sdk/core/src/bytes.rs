@@ -62,10 +62,13 @@ impl Writer {
 
     /// A packed array of `u64le`.
     pub fn u64s_le(mut self, values: &[u64]) -> Self {
-        let start = self.0.len();
-        self.0.resize(start + 8 * values.len(), 0);
-        for (bytes, value) in self.0[start..].as_chunks_mut().0.iter_mut().zip(values) {
-            *bytes = value.to_le_bytes();
+        self.0.reserve(8 * values.len());
+        let mut block = [[0; 8]; 512];
+        for values in values.chunks(block.len()) {
+            for (bytes, value) in block.iter_mut().zip(values) {
+                *bytes = value.to_le_bytes();
+            }
+            self.0.extend_from_slice(block[..values.len()].as_flattened());
         }
         self
     }

@@ -161,6 +161,12 @@ pub(crate) fn encode_borrowed(round: u32, tensors: &[(Form<'_>, Borrowed<'_>)]) 
 /// # Errors
 /// ENV-1 to ENV-4 and CONV-1, CONV-2, by the rank's fault.
 pub fn decode(bytes: &[u8], round: u32, rank: Rank, expected: &[Form<'_>]) -> Result<Vec<Elements>, Error> {
+    let tensors = open(bytes, round, rank, expected)?;
+    expected.iter().zip(tensors).map(|(form, bytes)| read_elements(bytes, rank, form)).collect()
+}
+
+/// The elements' bytes of each tensor, in the order of `expected`, where nothing else is in the envelope.
+pub(crate) fn open<'a>(bytes: &'a [u8], round: u32, rank: Rank, expected: &[Form<'_>]) -> Result<Vec<&'a [u8]>, Error> {
     if bytes.first_chunk() != Some(MAGIC) {
         return Err(Error::malformed(rank));
     }
@@ -187,7 +193,9 @@ pub fn decode(bytes: &[u8], round: u32, rank: Rank, expected: &[Form<'_>]) -> Re
             .get(index)
             .filter(|form| form.name.as_bytes() == name || is_on(Switch::IgnoresTensorNames))
             .filter(|form| form.codec == codec && form.shape == dimensions);
-        tensors.push(read_elements(&mut reader, rank, wanted.ok_or(shape.clone())?)?);
+        let wanted = wanted.ok_or(shape.clone())?;
+        let count = usize::try_from(elements(wanted.shape)).map_err(|_| ill_formed(rank))?;
+        tensors.push(reader.bytes(count * codec.width()).blame(rank)?);
     }
     reader.end().blame(rank)?;
     if tensors.len() == expected.len() { Ok(tensors) } else { Err(shape) }
@@ -222,9 +230,8 @@ fn elements(shape: &[u32]) -> u64 {
     shape.iter().fold(1, |count: u64, dimension| count.saturating_mul(u64::from(*dimension)))
 }
 
-fn read_elements(reader: &mut Reader<'_>, rank: Rank, form: &Form<'_>) -> Result<Elements, Error> {
-    let count = usize::try_from(elements(form.shape)).map_err(|_| ill_formed(rank))?;
-    let bytes = reader.bytes(count * form.codec.width()).blame(rank)?;
+fn read_elements(bytes: &[u8], rank: Rank, form: &Form<'_>) -> Result<Elements, Error> {
+    let count = bytes.len() / form.codec.width();
     let mut values = Reader::new(bytes);
     Ok(match form.codec {
         Codec::F64 => Elements::F64((0..count).map(|_| values.f64()).collect::<Result<_, _>>().blame(rank)?),

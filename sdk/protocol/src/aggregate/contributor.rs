@@ -135,7 +135,9 @@ impl Sharing {
             self.dealer.hold(entry.rank, &entry)?;
         }
         self.dealer.mask(&mut self.ring)?;
-        let send = ring_message(&roster, COORDINATOR, Kind::MaskedSum, &self.ring)?;
+        // masked, they are no secret any more
+        let ring = std::mem::take(&mut *self.ring);
+        let send = ring_message(&roster, COORDINATOR, Kind::MaskedSum, &ring)?;
         Ok((Masked { dealer: self.dealer, sharers, history: self.history }, send))
     }
 }

@@ -8,7 +8,8 @@ use hefu_crypto::{Stream, expand};
 const MIN_RANKS: usize = 50;
 
 /// The least k from so many ranks on: registry `neighbours.json`, where the derivation is named.
-pub const NEIGHBOURS: &[(u16, u16)] = &[(50, 40), (64, 60), (96, 78), (128, 118), (192, 156), (256, 216), (384, 264), (512, 334), (768, 382)];
+pub const NEIGHBOURS: &[(u16, u16)] =
+    &[(50, 40), (64, 60), (96, 78), (128, 118), (192, 156), (256, 216), (384, 264), (512, 334), (768, 382)];
 
 /// The least k for a roster of this size; none where it is too small for neighbours.
 pub fn least_neighbours(ranks: usize) -> Option<u16> {
@@ -107,8 +108,7 @@ mod tests {
     fn the_table_is_the_registry() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/registry/neighbours.json");
         let registry: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-        let table: Vec<_> =
-            NEIGHBOURS.iter().map(|(from, k)| serde_json::json!({ "from": from, "k": k })).collect();
+        let table: Vec<_> = NEIGHBOURS.iter().map(|(from, k)| serde_json::json!({ "from": from, "k": k })).collect();
         assert_eq!(registry["neighbours"], serde_json::Value::from(table));
     }
 

@@ -90,7 +90,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), Error> {
             *weight == Tensor::new(WEIGHT, ValueCodec::Count, weight.clip, &[]) && are_fixed(model)
         }
         (Statistic::Vector, [values]) => {
-            values.name == "values" && are_fixed(&[values.clone()]) && values.shape.len() == 1
+            values.name == "values" && are_fixed(std::slice::from_ref(values)) && values.shape.len() == 1
         }
         (Statistic::Update | Statistic::Vector, _) => false,
         (statistic, tensors) => {

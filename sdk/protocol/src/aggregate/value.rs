@@ -156,10 +156,8 @@ fn encode_tensor(tensor: &Tensor, codec: Codec, values: &Values, ring: &mut Vec<
     match (codec, values) {
         (Codec::SumFixed { scale, clip }, Values::Real(values)) => {
             let (unit, clip) = (power(scale), power(clip));
-            for value in values {
-                // within 2^62 by AGG-9, and exact: a product with a power of two
-                ring.push(((checked(*value, clip)? * unit).round() as i64).cast_unsigned());
-            }
+            values.iter().try_for_each(|value| checked(*value, clip).map(|_| ()))?;
+            ring.extend(values.iter().map(|value| nearest(value * unit).cast_unsigned()));
         }
         (Codec::SumWide { scale, clip }, Values::Real(values)) => {
             let (unit, clip) = (power(scale), power(clip));
@@ -184,12 +182,22 @@ fn encode_tensor(tensor: &Tensor, codec: Codec, values: &Values, ring: &mut Vec<
     Ok(())
 }
 
+/// The nearest integer, halves away from zero, of a number within ±2^62 (AGG-9): what is cut off is exact.
+fn nearest(value: f64) -> i64 {
+    let whole = value as i64;
+    let rest = value - whole as f64;
+    whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5)
+}
+
 /// A finite value within the clip (AGG-10).
 fn checked(value: f64, clip: f64) -> Result<f64, Error> {
+    if value.abs() <= clip {
+        return Ok(value);
+    }
     if !value.is_finite() {
         return Err(Error::job(Code::NotFinite, "AGG-10", "a value to be aggregated is NaN or infinite"));
     }
-    if value.abs() > clip { Err(beyond()) } else { Ok(value) }
+    Err(beyond())
 }
 
 fn power(exponent: u8) -> f64 {

@@ -1,7 +1,7 @@
 //! Rounds of aggregation under virtual time: delays, crashes, links that end, deadlines, returners.
 #![allow(dead_code)]
 use hefu_core::{CoordinatorRole, PartyId, Rank, SessionId, Statistic, SumTo, ValueCodec};
-use hefu_crypto::{Agreement, Seed, SigningKey, Stream};
+use hefu_crypto::{Agreement, Seed, SigningKey, Stream, sha256};
 use hefu_protocol::aggregate::{
     Answering, Contributed, Contribution, Contributor, Coordinator, Event, History, MaskKey, Member, Moved, Moving,
     Outcome, Own, Participant, PastRound, Plan, Roster, SecureSum, Tensor, Values, Waiting,
@@ -24,7 +24,7 @@ pub struct Bank {
 pub fn banks(count: u16, permits_change: bool) -> Vec<Bank> {
     let bank = |i: u16| Bank {
         party: PartyId::parse(&format!("lei:BANK{i}")).unwrap(),
-        signing: Arc::new(SigningKey::from_seed(&[i as u8 + 1; 32])),
+        signing: Arc::new(SigningKey::from_seed(&sha256(&[b"bank", &i.to_be_bytes()]))),
         history: History { rounds: Vec::new(), permits_change },
         last_round: None,
     };

@@ -32,7 +32,6 @@ pub fn signatures(all: &[(u16, [u8; 64])]) -> Vec<u8> {
 
 /// A coordinator that only coordinates, and does what a test says; participants 1 to n are honest.
 pub struct Script {
-    pub banks: Vec<Bank>,
     pub session: Session,
     pub clients: BTreeMap<u16, Client>,
     pub replies: HashMap<(u16, Kind), Vec<u8>>,
@@ -51,7 +50,7 @@ impl Script {
             (rank, Client::new(participant, world::values(&plan, &mut dice)))
         };
         let clients = (1..=n).map(&mut client).collect();
-        Script { banks, session, clients, replies: HashMap::new() }
+        Script { session, clients, replies: HashMap::new() }
     }
 
     pub fn everyone(&self) -> Vec<u16> {

@@ -104,18 +104,21 @@ fn agreements() {
     });
 }
 
+/// Ephemeral, mask and signing key of a rank.
+type PublicKeys = ([u8; 32], Option<[u8; 32]>, [u8; 32]);
+
 /// A roster of two or more ranks by their ephemeral and mask keys; none where a rank is absent.
 pub(super) fn roster(
     plan: Plan,
     hash: [u8; 32],
     own: u16,
     secret: &Agreement,
-    parties: &[Option<([u8; 32], Option<[u8; 32]>, [u8; 32])>],
+    parties: &[Option<PublicKeys>],
     forms: Vec<RealTensor>,
 ) -> Arc<Roster> {
     let ephemerals: Vec<Option<[u8; 32]>> = parties.iter().map(|party| party.map(|p| p.0)).collect();
     let keys = Keys::derive_present(SessionId([0; 16]), Rank(own), hash, secret, &ephemerals).unwrap();
-    let member = |(rank, party): (usize, &Option<([u8; 32], Option<[u8; 32]>, [u8; 32])>)| Member {
+    let member = |(rank, party): (usize, &Option<PublicKeys>)| Member {
         party: PartyId::parse(&format!("lei:R{rank}")).unwrap(),
         signing_key: party.map_or([0; 32], |p| p.2),
         mask: party.and_then(|p| p.1),

@@ -119,7 +119,7 @@ impl Client {
     }
 
     fn receive(&mut self, message: Message) -> Result<Vec<Outgoing>, Error> {
-        let input = Some((Rank(0), message));
+        let input = Some((Rank(0), message.clone()));
         let (any, send) = match self.any.take().unwrap() {
             Any::Joining(machine) => {
                 let step = machine.step(input)?;
@@ -139,8 +139,7 @@ impl Client {
             }
             Any::Answering(machine) => Self::answered(machine.step(input)?),
             Any::Done(contributed) => {
-                let (from, message) = input.unwrap();
-                return Err(contributed.refuse(from, &message));
+                return Err(contributed.refuse(Rank(0), &message));
             }
         };
         self.any = Some(any);
