@@ -76,7 +76,7 @@ async fn a_refusal_rejects_the_job_on_both_sides_and_every_later_one() {
     let job = bank.submit(align_job(&["tax"])).await.unwrap();
     tax.control.wait_for(&job, "AWAITING_APPROVAL").await;
     bank.control.wait_for(&job, "AWAITING_APPROVAL").await;
-    assert_eq!(tax.control.revoke("tax", "bank").await, [job.clone()]);
+    assert_eq!(tax.control.revoke("tax", "bank").await, std::slice::from_ref(&job));
     for party in [&mut bank, &mut tax] {
         let ended = party.wait(&job).await;
         assert_eq!(ended.state, "REJECTED");
@@ -151,6 +151,19 @@ async fn a_waiting_job_is_cancelled_on_all_sides_and_outlives_a_restart_of_the_o
     assert_eq!(tax.control.approvals().await, [("tax".to_owned(), "waiting".to_owned(), second)]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_that_stops_takes_its_waiting_job_with_it() {
+    let (mut bank, mut tax) = pair("", "", 50).await;
+    let job = bank.submit(align_job(&["tax"])).await.unwrap();
+    tax.control.wait_for(&job, "AWAITING_APPROVAL").await;
+    bank.control.wait_for(&job, "AWAITING_APPROVAL").await;
+    let Party { node, folder: _folder, .. } = bank;
+    node.shutdown().await;
+    let error = tax.wait(&job).await.error.unwrap();
+    assert_eq!((error.name.as_str(), error.party), ("NODE_STOPPED", party_id("bank").to_string()));
+    assert!(tax.control.approvals().await.is_empty());
+}
+
 /// A training of many rows, seen until its first evaluation.
 async fn training(tax_entry: &str) -> (Party, Party, String) {
     let mut parties = [Party::start("bank", "").await, Party::start("tax", tax_entry).await];
@@ -178,7 +191,7 @@ async fn ends_revoked(bank: &mut Party, tax: &mut Party, job: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn revoking_ends_a_running_job_also_under_standing_approval() {
     let (mut bank, mut tax, job) = training(&allow("bank", "tax")).await;
-    assert_eq!(tax.control.revoke("tax", "bank").await, [job.clone()]);
+    assert_eq!(tax.control.revoke("tax", "bank").await, std::slice::from_ref(&job));
     ends_revoked(&mut bank, &mut tax, &job).await;
     let again = bank.submit(align_job(&["tax"])).await.unwrap();
     let error = bank.wait(&again).await.error.unwrap();
@@ -191,7 +204,7 @@ async fn withdrawing_a_dataset_ends_a_running_job_and_refuses_new_ones() {
     let (mut bank, mut tax, job) = training(&allow("bank", "tax")).await;
     let request = proto::UnpublishDatasetRequest { name: "tax".into() };
     let ended = tax.control.datasets.unpublish_dataset(request.clone()).await.unwrap().into_inner().jobs;
-    assert_eq!(ended, [job.clone()]);
+    assert_eq!(ended, std::slice::from_ref(&job));
     ends_revoked(&mut bank, &mut tax, &job).await;
     assert_eq!(std::fs::read_dir(tax.state().join("datasets")).unwrap().count(), 0);
     let again = bank.submit(align_job(&["tax"])).await.unwrap();

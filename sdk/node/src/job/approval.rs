@@ -6,8 +6,9 @@ use crate::approvals::{self, Approval};
 use crate::channel::{Stopper, stopped};
 use crate::node::Shared;
 use crate::store::DatasetRecord;
+use crate::trust::TrustedParty;
 use crate::wire::CatalogClient;
-use hefu_core::{Code, Fault, PartyId, SessionId};
+use hefu_core::{Code, Fault, Output, PartyId, Purpose, SessionId};
 use hefu_data::{Schema, dictionary};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,7 @@ async fn hold(shared: Arc<Shared>, live: Arc<LiveJob>, session: Option<SessionId
         () = tokio::time::sleep(rest_of(&shared, &record)) => expired(record.awaiting.first()),
     };
     over(&shared, session, &record);
-    if fault.code == Code::NodeStopped {
+    if fault.code == Code::NodeStopped && fault.party.as_ref() == Some(shared.party()) {
         // The job waits on when the node is back.
         return shared.jobs.leave(&live);
     }
@@ -129,13 +130,29 @@ pub(crate) fn still_stands(
     }
 }
 
+/// The datasets of others that a job asks for.
+pub(crate) struct Wanted {
+    /// Parties and the names under which they publish.
+    pub(crate) datasets: Vec<(Arc<TrustedParty>, String)>,
+    pub(crate) purpose: Purpose,
+    pub(crate) outputs: Vec<Output>,
+}
+
+impl Wanted {
+    /// What a joint job asks for.
+    pub(crate) fn of(plan: &JobPlan) -> Self {
+        let datasets = plan.invited.iter().map(|invited| (invited.party.clone(), invited.dataset.clone()));
+        Wanted { datasets: datasets.collect(), purpose: plan.purpose, outputs: plan.outputs.clone() }
+    }
+}
+
 /// At the initiator: waits until every awaited party's steward has approved.
 ///
 /// # Errors
 /// `APPROVAL_REFUSED`, `APPROVAL_EXPIRED` by the party; what stops the job.
 pub(crate) async fn approved(
     shared: &Arc<Shared>,
-    plan: &JobPlan,
+    wanted: &Wanted,
     live: &Arc<LiveJob>,
     awaiting: Vec<PartyId>,
 ) -> Result<(), Fault> {
@@ -157,7 +174,7 @@ pub(crate) async fn approved(
         for party in awaiting {
             let answer = tokio::select! {
                 fault = stopped(&mut stop) => return Err(fault),
-                answer = approval_at(shared, plan, &party) => answer,
+                answer = approval_at(shared, wanted, &party) => answer,
             };
             match answer {
                 Ok(Approval::Granted) => {}
@@ -177,14 +194,14 @@ pub(crate) async fn approved(
 }
 
 /// What a party's catalogue says of this job.
-async fn approval_at(shared: &Shared, plan: &JobPlan, party: &PartyId) -> Result<Approval, Fault> {
-    let invited = plan.invited.iter().find(|invited| invited.party.descriptor.party == *party);
-    let invited = invited.ok_or_else(|| Fault::new(Code::UnknownParty).by(party))?;
-    let client = CatalogClient::dial(shared, &invited.party).await?;
-    let (told, _) = client.get(&invited.dataset).await?;
-    let outputs: Vec<&str> = plan.outputs.iter().map(|output| output.as_str()).collect();
+async fn approval_at(shared: &Shared, wanted: &Wanted, party: &PartyId) -> Result<Approval, Fault> {
+    let asked = wanted.datasets.iter().find(|(trusted, _)| trusted.descriptor.party == *party);
+    let (trusted, dataset) = asked.ok_or_else(|| Fault::new(Code::UnknownParty).by(party))?;
+    let client = CatalogClient::dial(shared, trusted).await?;
+    let (told, _) = client.get(dataset).await?;
+    let outputs: Vec<&str> = wanted.outputs.iter().map(|output| output.as_str()).collect();
     let serves = told.permissions.iter().find(|permission| {
-        permission.purpose == plan.purpose.as_str()
+        permission.purpose == wanted.purpose.as_str()
             && outputs.iter().all(|output| permission.outputs.iter().any(|other| other == output))
     });
     serves.map(|permission| permission.approval).ok_or_else(|| Fault::new(Code::NotAllowed).by(party))
