@@ -52,6 +52,16 @@ impl Pair {
         self.expand(&[b"hefu/1 mask", &i, &j, &place, &mask_use.to_be_bytes()])
     }
 
+    /// The key under which rank `from` deals rank `to` its shares.
+    pub fn share_key(&self, from: u16, to: u16) -> [u8; 32] {
+        self.expand(&[b"hefu/1 share", &from.to_be_bytes(), &to.to_be_bytes()])
+    }
+
+    /// The key of the mask of ranks i < j, where this is the pair of their mask keys.
+    pub fn pair_mask(&self, (i, j): (u16, u16)) -> [u8; 16] {
+        self.expand(&[b"hefu/1 pair mask", &i.to_be_bytes(), &j.to_be_bytes()])
+    }
+
     fn expand<const N: usize>(&self, info: &[&[u8]]) -> [u8; N] {
         let mut out = [0; N];
         if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(&self.0) {

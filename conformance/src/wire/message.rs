@@ -21,13 +21,13 @@ const NAMES: [(u16, &str); 5] =
 
 /// Registry name of a type, or its number in hex.
 pub fn name(kind: u16) -> String {
-    let mut names = NAMES.iter().chain(&super::vlr::NAMES);
+    let mut names = NAMES.iter().chain(&super::vlr::NAMES).chain(&super::aggregate::NAMES);
     names.find(|(k, _)| *k == kind).map_or_else(|| format!("0x{kind:04x}"), |(_, n)| (*n).to_owned())
 }
 
 /// Type of a registry name.
 pub fn kind(name: &str) -> Option<u16> {
-    let mut names = NAMES.iter().chain(&super::vlr::NAMES);
+    let mut names = NAMES.iter().chain(&super::vlr::NAMES).chain(&super::aggregate::NAMES);
     names.find(|(_, n)| *n == name).map(|(k, _)| *k)
 }
 

@@ -1,6 +1,8 @@
 //! The suite's own reading of the wire: documents, keys, frames, messages, the group. Written from `spec/` alone and
 //! sharing nothing with the SDK, so that a bug cannot agree with itself.
 
+pub mod aggregate;
+pub mod aggregate_secret;
 pub mod detail;
 pub mod dsse;
 pub mod frame;

@@ -10,5 +10,6 @@ mod null;
 mod reference;
 mod statement;
 mod vectors;
+mod vectors_aggregate;
 mod vectors_rlwe;
 mod vectors_vlr;
