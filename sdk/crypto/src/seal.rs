@@ -28,14 +28,23 @@ impl FrameKey {
     /// Seals a chunk; answers the ciphertext, tag last.
     ///
     /// # Errors
-    /// `BadSeal` where the cipher refuses, as it does beyond 2^36 bytes.
+    /// As [`FrameKey::seal_into`].
     pub fn seal(&self, sequence: u64, header: &[u8], chunk: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut body = Vec::new();
+        self.seal_into(sequence, header, chunk, &mut body)?;
+        Ok(body)
+    }
+
+    /// Seals a chunk into `body`, tag last; what was there is overwritten, its memory used again.
+    ///
+    /// # Errors
+    /// `BadSeal` where the cipher refuses, as it does beyond 2^36 bytes.
+    pub fn seal_into(&self, sequence: u64, header: &[u8], chunk: &[u8], body: &mut Vec<u8>) -> Result<(), Error> {
         let key = self.0.as_ref().ok_or(Error::BadSeal)?;
-        let mut body = vec![0; chunk.len() + TAG_BYTES];
+        body.resize(chunk.len() + TAG_BYTES, 0);
         let (text, tag) = body.split_at_mut(chunk.len());
         key.seal_out_of_place_scatter(Self::nonce(sequence), Aad::from(header), chunk, text, &[], tag)
-            .map_err(|_| Error::BadSeal)?;
-        Ok(body)
+            .map_err(|_| Error::BadSeal)
     }
 
     /// Opens a sealed chunk, tag last, and appends it to `payload`.
@@ -72,7 +81,9 @@ mod tests {
     #[test]
     fn opens_only_with_the_same_header_and_sequence() {
         let key = FrameKey::new(&[9; 32]);
-        let body = key.seal(3, b"header", b"chunk").unwrap();
+        let mut body = b"what was there".to_vec();
+        key.seal_into(3, b"header", b"chunk", &mut body).unwrap();
+        assert_eq!(key.seal(3, b"header", b"chunk").unwrap(), body);
         assert_eq!(body.len(), 5 + TAG_BYTES);
         let mut payload = b"before ".to_vec();
         for (sequence, header) in [(4, &b"header"[..]), (3, &b"other"[..])] {

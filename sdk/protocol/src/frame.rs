@@ -151,13 +151,26 @@ impl Sealer {
     /// # Errors
     /// `MESSAGE_TOO_LARGE` for a message of more than 2^32 − 1 chunks.
     pub fn frames(&mut self, message: &Message) -> Result<impl ExactSizeIterator<Item = Result<Frame, Error>>, Error> {
+        self.frames_into(message, Vec::new)
+    }
+
+    /// The same, each sealed into a vector that `space` hands out: one that was used before saves the system the work of
+    /// fresh memory.
+    ///
+    /// # Errors
+    /// As [`Sealer::frames`].
+    pub fn frames_into(
+        &mut self,
+        message: &Message,
+        mut space: impl FnMut() -> Vec<u8>,
+    ) -> Result<impl ExactSizeIterator<Item = Result<Frame, Error>>, Error> {
         let count = message.payload.len().div_ceil(self.max_chunk as usize).max(1);
         let chunks = u32::try_from(count)
             .map_err(|_| Error::job(Code::MessageTooLarge, "FRAME-5", "a message has too many chunks"))?;
-        Ok((0..chunks).map(move |chunk| self.frame(message, chunk, chunks)))
+        Ok((0..chunks).map(move |chunk| self.frame(message, chunk, chunks, space())))
     }
 
-    fn frame(&mut self, message: &Message, chunk: u32, chunks: u32) -> Result<Frame, Error> {
+    fn frame(&mut self, message: &Message, chunk: u32, chunks: u32, mut body: Vec<u8>) -> Result<Frame, Error> {
         let size = self.max_chunk as usize;
         let start = (chunk as usize * size).min(message.payload.len());
         let end = (start + size).min(message.payload.len());
@@ -176,7 +189,7 @@ impl Sealer {
             chunk_bytes: u32::try_from(piece.len()).unwrap_or(u32::MAX),
         }
         .encode();
-        let body = self.key.seal(self.sequence, &header, piece).blame(self.from)?;
+        self.key.seal_into(self.sequence, &header, piece, &mut body).blame(self.from)?;
         self.sequence += 1;
         Ok(Frame { header, body })
     }
@@ -188,6 +201,15 @@ struct Partial {
     first: Header,
     payload: Vec<u8>,
     next_chunk: u32,
+}
+
+impl Partial {
+    fn new(first: Header) -> Self {
+        // Its length was held to the limit. Memory that the system does not give now is asked for as chunks come.
+        let mut payload = Vec::new();
+        let _ = payload.try_reserve_exact(usize::try_from(first.message_bytes).unwrap_or(0));
+        Partial { first, payload, next_chunk: 0 }
+    }
 }
 
 /// Checks and opens one rank's frames to another, in the order of spec/frame.md, section 2.
@@ -232,7 +254,7 @@ impl Opener {
             return Err(self.refuse(Code::OutOfOrder, "FRAME-9", "a frame is missing"));
         }
         self.check_next(&parsed)?;
-        let mut partial = self.partial.take().unwrap_or(Partial { first: parsed, payload: Vec::new(), next_chunk: 0 });
+        let mut partial = self.partial.take().unwrap_or_else(|| Partial::new(parsed));
         self.key.open(parsed.sequence, header, body, &mut partial.payload).blame(self.from)?;
         let kind = Kind::from_number(parsed.kind).ok_or(self.refuse(
             Code::UnexpectedMessage,

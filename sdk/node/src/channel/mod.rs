@@ -17,8 +17,8 @@ use hefu_protocol::frame::{self, Limits};
 use hefu_protocol::session::Keys;
 use hefu_protocol::{Error, Message};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
@@ -76,6 +76,42 @@ impl Frame {
     fn stage(&self) -> usize {
         let bytes = self.header.get(24..28).and_then(|bytes| bytes.try_into().ok());
         bytes.map(u32::from_be_bytes).and_then(|stage| usize::try_from(stage).ok()).unwrap_or(0)
+    }
+}
+
+/// Bodies of frames that have left, for the next ones.
+#[derive(Debug, Clone, Default)]
+struct Bodies(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Bodies {
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// A frame whose body comes back when the network is done with it.
+    fn lend(&self, frame: frame::Frame) -> Frame {
+        let body = Bytes::from_owner(Lent { body: frame.body, to: self.clone() });
+        Frame { header: Bytes::from(frame.header), body }
+    }
+}
+
+struct Lent {
+    body: Vec<u8>,
+    to: Bodies,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut bodies = self.to.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if bodies.len() < QUEUED_FRAMES {
+            bodies.push(std::mem::take(&mut self.body));
+        }
     }
 }
 

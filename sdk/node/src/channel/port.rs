@@ -2,7 +2,8 @@
 use super::budget::{Budget, Claim, Pulse, allowance};
 use super::reader::{Reader, Relay};
 use super::{
-    Duplex, End, Event, Frame, LAST_WORDS, QUEUED_MESSAGES, Sink, Stopper, Traffic, Wiring, blame, peer_error, stopped,
+    Bodies, Duplex, End, Event, Frame, LAST_WORDS, QUEUED_MESSAGES, Sink, Stopper, Traffic, Wiring, blame, peer_error,
+    stopped,
 };
 use hefu_core::{Code, Fault, PartyId, Rank, Stage};
 use hefu_protocol::frame::{Receiver, Sealer};
@@ -33,6 +34,7 @@ pub(crate) struct Port {
     held_bytes: u64,
     pulse: Pulse,
     over: Vec<Rank>,
+    bodies: Bodies,
     traffic: Arc<Traffic>,
     stop: watch::Receiver<Option<Fault>>,
     readers: Vec<AbortHandle>,
@@ -79,6 +81,7 @@ impl Port {
         Port {
             pulse,
             over: Vec::new(),
+            bodies: Bodies::default(),
             stop: stopper.watch(),
             held: VecDeque::new(),
             held_bytes: 0,
@@ -151,9 +154,10 @@ impl Port {
     async fn send_frames(&mut self, outlet: &mut Outlet, message: &Message) -> Result<(), Fault> {
         let parties = self.wiring.parties.clone();
         let due = Instant::now() + allowance(message.payload.len() as u64, self.wiring.idle);
-        for frame in outlet.sealer.frames(message).map_err(|e| blame(&e, &parties))? {
-            let frame = frame.map_err(|e| blame(&e, &parties))?;
-            self.push(&outlet.sink, outlet.link, frame.into(), due).await?;
+        let bodies = self.bodies.clone();
+        for frame in outlet.sealer.frames_into(message, || bodies.take()).map_err(|e| blame(&e, &parties))? {
+            let frame = bodies.lend(frame.map_err(|e| blame(&e, &parties))?);
+            self.push(&outlet.sink, outlet.link, frame, due).await?;
         }
         Ok(())
     }
