@@ -151,6 +151,25 @@ async fn a_waiting_job_is_cancelled_on_all_sides_and_outlives_a_restart_of_the_o
     assert_eq!(tax.control.approvals().await, [("tax".to_owned(), "waiting".to_owned(), second)]);
 }
 
+// clause: SESS-13
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_changes_while_the_job_waits_ends_it_on_both_sides() {
+    let (mut bank, mut tax) = pair("", "", 50).await;
+    let request = proto::GetCatalogEntryRequest { party: "tax".into(), dataset: "tax".into() };
+    let entry = bank.control.catalog.get_catalog_entry(request).await.unwrap().into_inner().entry.unwrap();
+    let mut asked = align_job(&["tax"]);
+    asked["collaborator"][0]["schema"] = json!(entry.schema);
+    let job = bank.submit(asked).await.unwrap();
+    tax.control.wait_for(&job, "AWAITING_APPROVAL").await;
+    bank.control.wait_for(&job, "AWAITING_APPROVAL").await;
+    let wider: String = tables(50, 1).tax.lines().map(|row| format!("{row},1\n")).collect();
+    tax.publish("tax", &wider.replacen(",1\n", ",extra\n", 1), "").await.unwrap();
+    tax.control.approve("tax", "bank").await;
+    for party in [&mut bank, &mut tax] {
+        assert_eq!(party.wait(&job).await.error.unwrap().name, "SCHEMA_CHANGED");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bank_that_stops_takes_its_waiting_job_with_it() {
     let (mut bank, mut tax) = pair("", "", 50).await;

@@ -249,3 +249,31 @@ async fn stored_vectors_are_summed_exactly() {
     let id = parties[0].submit(job(&names, json!({"method": "vector", "values": 1000, "clip": 4}))).await.unwrap();
     assert_eq!(parties[0].wait(&id).await.error.unwrap().name, "BEYOND_CLIP");
 }
+
+// clause: CAT-6
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooled_job_waits_for_every_steward() {
+    let names = ["north", "south", "west"];
+    let mut parties = vec![Party::start("north", "").await];
+    for name in &names[1..] {
+        parties.push(Party::start(name, &world::allow_unapproved("north", name)).await);
+    }
+    introduce(&mut parties).await;
+    for (k, party) in (0u32..).zip(&mut parties) {
+        let name = party.alias.clone();
+        party.publish(&name, &rows(k * 400, (k + 1) * 400), "y").await.unwrap();
+    }
+    let id = parties[0].submit(job(&names, json!({}))).await.unwrap();
+    let waiting = parties[0].control.wait_until(&id, |job| job.state == "AWAITING_APPROVAL").await;
+    assert_eq!(waiting.state, "AWAITING_APPROVAL", "{:?}", waiting.error);
+    for party in &mut parties[1..] {
+        let name = party.alias.clone();
+        party.control.approve(&name, "north").await;
+    }
+    let ended = parties[0].wait(&id).await;
+    assert_eq!(ended.state, "SUCCEEDED", "{:?}", ended.error);
+    close(&parties[0].result(&id).await, &central(1200), 1e-6);
+    for party in &mut parties[1..] {
+        assert_eq!(party.wait_as_collaborator(&id).await.state, "SUCCEEDED");
+    }
+}

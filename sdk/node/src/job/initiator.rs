@@ -169,7 +169,7 @@ impl Conduct {
                     drop(table);
                     slot.take();
                     invitation.postpone().await;
-                    approval::approved(&self.shared, &self.plan, live, awaiting).await
+                    approval::approved(&self.shared, &approval::Wanted::of(&self.plan), live, awaiting).await
                 }
                 Err(fault) => Err(fault),
             };

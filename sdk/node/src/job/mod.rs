@@ -13,7 +13,7 @@ mod record;
 mod result;
 mod unbalanced;
 
-pub(crate) use approval::{ask, restore as restore_waiting};
+pub(crate) use approval::{Wanted as WantedDatasets, approved, ask, restore as restore_waiting};
 pub(crate) use collaborator::{collaborate, record_of};
 pub(crate) use initiator::{named, submit};
 pub(crate) use live::{Jobs, LiveJob, Success};

@@ -2,12 +2,14 @@
 use super::plan::{Aggregation, Method, PoolPlan};
 use super::pooled::Pooled;
 use super::result::{self, Trace};
-use super::round::{Invitation, Links, Missing};
+use super::round::{Invitation, Links, Missing, Round};
 use super::rows::{OwnRows, Wanted};
 use super::{Kept, disclosure, vector};
 use crate::channel::Traffic;
 use crate::driver::seconds;
-use crate::job::{Disclosure, JobKind, JobRecord, JobSlot, JobState, LiveJob, Success, blocking, named};
+use crate::job::{
+    Disclosure, JobKind, JobRecord, JobSlot, JobState, LiveJob, Success, WantedDatasets, approved, blocking, named,
+};
 use crate::node::Shared;
 use crate::store::{self, DatasetRecord};
 use hefu_core::{Code, CoordinatorRole, Fault, JobId, ModelId, Rank, Stage, Statistic, ValueCodec};
@@ -18,7 +20,7 @@ use hefu_protocol::aggregate::{
     tensors_of_rows,
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
 
@@ -169,15 +171,7 @@ impl Pool {
             record.total = u64::from(self.plan.max_rounds);
             record.bytes_sent = course.traffic.sent();
         });
-        let invitation = Invitation {
-            shared: &self.shared,
-            job: self.job,
-            pool: &self.plan,
-            plan: plan.clone(),
-            traffic: course.traffic.clone(),
-            stopper: &live.stopper,
-        };
-        let (mut opened, missing) = invitation.open(&mut course.links).await?;
+        let (mut opened, missing) = self.open(live, course, &plan).await?;
         let (work, rows, runtime) = (self.clone(), course.rows.clone(), Handle::current());
         let (history, shown) = (course.history.clone(), live.clone());
         let task = tokio::task::spawn_blocking(move || {
@@ -205,6 +199,35 @@ impl Pool {
         self.note(course, statistic, &outcome, lost, started);
         course.history.rounds.push(outcome.past);
         Ok(outcome.sums)
+    }
+
+    /// Opens a round; where stewards have yet to approve, after they have.
+    async fn open(&self, live: &Arc<LiveJob>, course: &mut Course, plan: &Plan) -> Result<(Round, Missing), Fault> {
+        loop {
+            let awaiting = Mutex::default();
+            let invitation = Invitation {
+                shared: &self.shared,
+                job: self.job,
+                pool: &self.plan,
+                plan: plan.clone(),
+                traffic: course.traffic.clone(),
+                stopper: &live.stopper,
+                awaiting: &awaiting,
+            };
+            match invitation.open(&mut course.links).await {
+                Err(fault) if fault.code == Code::ApprovalNeeded => {}
+                opened => return opened,
+            }
+            let datasets = self.plan.members.iter().map(|member| (member.party.clone(), member.dataset.clone()));
+            let wanted = WantedDatasets {
+                datasets: datasets.collect(),
+                purpose: self.plan.purpose,
+                outputs: self.plan.outputs.clone(),
+            };
+            let awaiting = awaiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+            approved(&self.shared, &wanted, live, awaiting).await?;
+            live.update(JobRecord::begin);
+        }
     }
 
     /// This node's own values of a statistic. Blocks.

@@ -4,15 +4,16 @@ use super::rows::{OwnRows, Wanted, scales};
 use super::{Kept, disclosure, vector};
 use crate::channel::{Port, Traffic, stopped};
 use crate::driver::Driver;
-use crate::job::{JobKind, JobRecord, JobSlot, JobState, LiveJob, Success, named, off_thread};
+use crate::job::{JobKind, JobRecord, JobSlot, LiveJob, Success, named, off_thread};
 use crate::node::Shared;
 use crate::session::{Attached, CloseRequest, Held, SessionEvents};
-use crate::store;
-use hefu_core::{Code, Fault, Missing, Split, Stage, Statistic};
+use crate::store::{self, DatasetRecord};
+use hefu_core::{Code, Fault, Missing, PartyId, Split, Stage, Statistic};
 use hefu_crypto::Seed;
 use hefu_protocol::aggregate::{
     Contributed, Contribution, History, MaskKey, Own, Participant, PastRound, Plan, Roster, Secrecy,
 };
+use hefu_protocol::session::Offer;
 use serde_json::json;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -23,11 +24,21 @@ use crate::config::Permit;
 /// Runs the round of a session to its end.
 pub(crate) async fn take_part(shared: Arc<Shared>, held: Arc<Held<Plan>>, events: SessionEvents<Plan>, slot: JobSlot) {
     let job = held.offer.job;
-    let begun = shared.jobs.begin(record(&shared, &held).await, held.stopper.clone()).await;
-    let Ok(live) = begun.inspect_err(|error| shared.log(&format!("job {job}: {error}"))) else {
-        held.end(false);
-        shared.sessions.end(&held);
-        return;
+    let known = record(&shared, &held.offer, &held.dataset).await;
+    let live = match shared.jobs.resume(job, held.stopper.clone()) {
+        Some(live) => {
+            live.update(|record| *record = known);
+            live
+        }
+        None => match shared.jobs.begin(known, held.stopper.clone()).await {
+            Ok(live) => live,
+            Err(error) => {
+                shared.log(&format!("job {job}: {error}"));
+                held.end(false);
+                shared.sessions.end(&held);
+                return;
+            }
+        },
     };
     let round = held.offer.plan.round;
     if round == 0 {
@@ -59,28 +70,29 @@ pub(crate) async fn take_part(shared: Arc<Shared>, held: Arc<Held<Plan>>, events
 }
 
 /// The job as it is known here, or new.
-async fn record(shared: &Arc<Shared>, held: &Held<Plan>) -> JobRecord {
-    let job = held.offer.job;
+pub(super) async fn record(shared: &Arc<Shared>, offer: &Offer<Plan>, dataset: &DatasetRecord) -> JobRecord {
+    let job = offer.job;
+    let parties: Vec<PartyId> = offer.parties.iter().map(|party| party.party.clone()).collect();
     let known = store::call(&shared.store, move |store| store.job(job)).await.ok().flatten();
     let fresh = || {
-        let names: Vec<String> = held.parties.iter().map(|party| shared.trust.alias(party)).collect();
-        let plan = &held.offer.plan;
+        let names: Vec<String> = parties.iter().map(|party| shared.trust.alias(party)).collect();
+        let plan = &offer.plan;
         let is_plain = plan.method().is_ok_and(|method| method.secrecy() == Secrecy::Plain);
         let aggregation = if is_plain { Aggregation::Plain } else { Aggregation::Masked };
         let contributes = plan.participates(hefu_core::Rank::INITIATOR);
         let method = if plan.statistic == Statistic::Vector { Method::Vector } else { Method::Logistic };
         JobRecord {
-            parties: held.parties.to_vec(),
+            parties: parties.clone(),
             disclosure: disclosure::of(method, contributes, aggregation, &names),
-            dataset: held.dataset.name.clone(),
-            outputs: held.offer.outputs.clone(),
-            ..JobRecord::new(job, JobKind::Pool, held.initiator().clone(), held.offer.purpose)
+            dataset: dataset.name.clone(),
+            outputs: offer.outputs.clone(),
+            ..JobRecord::new(job, JobKind::Pool, parties[0].clone(), offer.purpose)
         }
     };
     let mut record = known.unwrap_or_else(fresh);
-    record.state = JobState::Running;
+    record.begin();
     record.stage = Some(Stage::Aggregate);
-    record.done = u64::from(held.offer.plan.round);
+    record.done = u64::from(offer.plan.round);
     record.total = record.done + 1;
     (record.ended_us, record.error) = (0, None);
     record

@@ -15,7 +15,7 @@ use hefu_protocol::session::{
     transcript_message,
 };
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -90,6 +90,8 @@ pub(crate) struct Invitation<'a> {
     pub(crate) plan: Plan,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) stopper: &'a Stopper,
+    /// Filled with those whose stewards have yet to approve.
+    pub(crate) awaiting: &'a Mutex<Vec<PartyId>>,
 }
 
 impl Invitation<'_> {
@@ -158,12 +160,22 @@ impl Invitation<'_> {
             async move { client.open(bytes).await }
         });
         let mut confirms = vec![Vec::new(); clients.len()];
+        let mut refusal_told = None;
         for (index, answer) in answers.await {
             match answer {
                 Ok(confirm) => confirms[index] = confirm,
+                Err(fault) if fault.code == Code::ApprovalNeeded => {
+                    // Its steward was asked; it waits by itself, and an Abort would end that.
+                    clients[index] = None;
+                    self.awaiting.lock().unwrap_or_else(PoisonError::into_inner).push(parties[index + 1].clone());
+                    refusal_told.get_or_insert(fault);
+                }
                 Err(fault) if is_passing(&fault) => lose(clients, links, missing, &parties, index, fault),
                 Err(fault) => return Err(fault),
             }
+        }
+        if let Some(fault) = refusal_told {
+            return Err(fault);
         }
         let mut seats = vec![Seat {
             party: parties[0].clone(),

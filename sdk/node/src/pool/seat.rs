@@ -1,10 +1,10 @@
 //! What a coordinator may ask of this node as participant: open and confirm a round (spec/aggregate.md, section 2).
-use super::participant::take_part;
+use super::participant::{record, take_part};
 use super::vector;
 use crate::approvals;
 use crate::channel::{Stopper, Wiring, blame, refusal};
 use crate::config::{AllowEntry, Permit};
-use crate::job::JobKind;
+use crate::job::{self, JobKind, JobRecord, JobState};
 use crate::node::Shared;
 use crate::services::{accept_offer, admit, digest};
 use crate::session::{Held, Live, NewSession, State, wrong_state};
@@ -39,9 +39,16 @@ pub(crate) async fn open(
     let rank = acceptance.rank;
     let entry = permitted(shared, peer, &offer, rank)?;
     let dataset = published(shared, &offer, rank).await?;
-    approvals::look_up(shared, &entry, &dataset, peer).await?.require(shared.party())?;
     check_plan(shared, &offer.plan, &entry, &dataset)?;
     check_job(shared, peer, &offer).await?;
+    let approval = approvals::look_up(shared, &entry, &dataset, peer).await?.require(shared.party());
+    if let Err(fault) = approval {
+        if fault.code == Code::ApprovalNeeded {
+            let asked = JobRecord { state: JobState::Created, ..record(shared, &offer, &dataset).await };
+            job::ask(shared, offer.session, asked, &dataset).await?;
+        }
+        return Err(fault);
+    }
     let (job, round) = (offer.job, offer.plan.round);
     let is_next = store::call(&shared.store, move |store| store.enter_round(job, round)).await?;
     if !is_next {
@@ -139,6 +146,9 @@ async fn check_job(shared: &Arc<Shared>, peer: &PartyId, offer: &Offer<Plan>) ->
     let Some(known) = store::call(&shared.store, move |store| store.job(job)).await? else { return Ok(()) };
     if known.initiator != *peer || known.kind != JobKind::Pool {
         return Err(wrong_state());
+    }
+    if shared.jobs.newest(known).state == JobState::AwaitingApproval {
+        return Ok(());
     }
     let _ = shared.jobs.stop(job, Fault::new(Code::PeerAborted).by(peer));
     if let Some(mut watch) = shared.jobs.watch(job) {

@@ -29,8 +29,26 @@ pub(crate) async fn open(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>
     let trusted = shared.trust.require(peer)?;
     let read = open_any_offer(&envelope, &trusted.descriptor.signing_key);
     match read.map_err(|e| refusal(&e).by(peer))? {
-        AnyOffer::Joint(offer) => open_joint(shared, peer, envelope, *offer).await,
+        AnyOffer::Joint(offer) => {
+            let job = offer.job;
+            let opened = open_joint(shared, peer, envelope, *offer).await;
+            if let Err(fault) = &opened {
+                end_waiting(shared, peer, job, fault);
+            }
+            opened
+        }
         AnyOffer::Aggregate(offer) => pool::open(shared, peer, envelope, *offer).await,
+    }
+}
+
+/// A job that waited and is now refused for another reason waits for nothing any more.
+fn end_waiting(shared: &Shared, peer: &PartyId, job: JobId, fault: &Fault) {
+    let waits = |record: &job::JobRecord| {
+        record.job == job && record.initiator == *peer && record.state == JobState::AwaitingApproval
+    };
+    if fault.code != Code::ApprovalNeeded && shared.jobs.at_work().iter().any(waits) {
+        // It may have ended in between, which is as good.
+        let _ = shared.jobs.stop(job, fault.clone());
     }
 }
 
