@@ -86,7 +86,9 @@ const BOTTOM: f64 = 50.0;
 const TOP: f64 = 60.0;
 
 fn svg(complete: &[Point], neighbours: &[Point]) -> String {
-    let most = complete.iter().map(|p| p.bytes).fold(0.0, f64::max);
+    let step = 50e3;
+    let steps = (complete.iter().map(|p| p.bytes).fold(0.0, f64::max) / step).ceil();
+    let most = steps * step;
     let x = |parties: u16| LEFT + (WIDTH - LEFT - 30.0) * f64::from(parties) / 500.0;
     let y = |bytes: f64| HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * bytes / most;
     let mut out = format!(
@@ -98,8 +100,8 @@ fn svg(complete: &[Point], neighbours: &[Point]) -> String {
          whatever the number of participants</text>\n",
         complete[0].messages
     );
-    for tick in 0..=5 {
-        let bytes = most * f64::from(tick) / 5.0;
+    for tick in 0..=steps as u32 {
+        let bytes = step * f64::from(tick);
         writeln!(
             out,
             "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>\
@@ -128,12 +130,13 @@ fn svg(complete: &[Point], neighbours: &[Point]) -> String {
             let (x, y) = (x(point.parties), y(point.bytes));
             writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>").unwrap();
         }
-        let last = points.last().unwrap();
+        let (last, before) = (points[points.len() - 1], points[points.len() - 2]);
+        let above = colour == "#b3261e";
         writeln!(
             out,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{colour}\">{name}: {:.0} kB at 500</text>",
-            x(500) - 12.0,
-            y(last.bytes) + if colour == "#b3261e" { 4.0 } else { 22.0 },
+            if above { x(before.parties) - 14.0 } else { x(500) },
+            if above { y(before.bytes) - 6.0 } else { y(before.bytes) + 28.0 },
             last.bytes / 1e3
         )
         .unwrap();
