@@ -13,4 +13,6 @@ pub use bytes::{Malformed, Reader, Writer};
 pub use error::{Code, Fault, Place, Retry, Scope};
 pub use id::{BadPartyId, JobId, ModelId, PartyId, Rank, SessionId, normalise_uscc, uscc_is_valid};
 pub use progress::Progress;
-pub use terms::{Alignment, CoordinatorRole, Join, Missing, Output, Purpose, Split, Stage, Statistic, SumTo, ValueCodec};
+pub use terms::{
+    Alignment, CoordinatorRole, Join, Missing, Output, Purpose, Split, Stage, Statistic, SumTo, ValueCodec,
+};
