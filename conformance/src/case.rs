@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::wire::h;
 
+pub mod pool;
 pub mod train;
 
+use pool::{Pool, PoolFault};
 use train::{EnvelopeEdit, RingEdit, Train};
 
 /// One case of the corpus.
@@ -79,11 +81,13 @@ pub enum Profile {
     Vlr,
     /// Scoring.
     Score,
+    /// Aggregation.
+    Secagg,
 }
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Profile; 4] = [Profile::Core, Profile::Align, Profile::Vlr, Profile::Score];
+    pub const ALL: [Profile; 5] = [Profile::Core, Profile::Align, Profile::Vlr, Profile::Score, Profile::Secagg];
 
     /// Name as printed.
     pub fn name(self) -> &'static str {
@@ -92,6 +96,7 @@ impl Profile {
             Profile::Align => "ALIGN",
             Profile::Vlr => "VLR",
             Profile::Score => "SCORE",
+            Profile::Secagg => "SECAGG",
         }
     }
 
@@ -151,6 +156,8 @@ pub enum Scenario {
     Train,
     /// A training in a session of its own; then a session that aligns and scores on its model.
     Score,
+    /// … a round of aggregation; then Close.
+    Pool,
 }
 
 /// What is aligned with what.
@@ -174,6 +181,8 @@ pub struct Setting {
     pub half: bool,
     /// What is trained.
     pub train: Train,
+    /// What is summed.
+    pub pool: Pool,
 }
 
 impl Default for Setting {
@@ -187,6 +196,7 @@ impl Default for Setting {
             probe: false,
             half: false,
             train: Train::default(),
+            pool: Pool::default(),
         }
     }
 }
@@ -375,6 +385,8 @@ pub enum Operator {
     AbortTraining,
     /// Score on a model that nobody has made.
     UnknownModel,
+    /// Lie in a round of aggregation.
+    Pool { fault: PoolFault },
 }
 
 /// What is wrong with a certificate.
@@ -510,7 +522,7 @@ struct File {
     case: Vec<Case>,
 }
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("tls.toml", include_str!("corpus/tls.toml")),
     ("session.toml", include_str!("corpus/session.toml")),
     ("frame.toml", include_str!("corpus/frame.toml")),
@@ -520,6 +532,7 @@ const FILES: [(&str, &str); 9] = [
     ("initiator-align.toml", include_str!("corpus/initiator-align.toml")),
     ("vlr.toml", include_str!("corpus/vlr.toml")),
     ("score.toml", include_str!("corpus/score.toml")),
+    ("secagg.toml", include_str!("corpus/secagg.toml")),
 ];
 
 /// The corpus of this binary.

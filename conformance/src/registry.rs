@@ -16,7 +16,7 @@ struct File {
     errors: Vec<Entry>,
 }
 
-const DOCUMENTS: [(&str, &str); 9] = [
+const DOCUMENTS: [(&str, &str); 11] = [
     ("conventions", include_str!("../../spec/conventions.md")),
     ("session", include_str!("../../spec/session.md")),
     ("frame", include_str!("../../spec/frame.md")),
@@ -25,6 +25,8 @@ const DOCUMENTS: [(&str, &str); 9] = [
     ("ringlwe", include_str!("../../spec/ringlwe.md")),
     ("vlr", include_str!("../../spec/vlr.md")),
     ("score", include_str!("../../spec/score.md")),
+    ("aggregate", include_str!("../../spec/aggregate.md")),
+    ("pooled", include_str!("../../spec/pooled.md")),
     ("errors", include_str!("../../spec/errors.md")),
 ];
 

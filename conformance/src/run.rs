@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::case::pool::Pool;
 use crate::case::{Case, Corpus, Kind, Operator, Profile, Role, Scenario, Setting};
 use crate::control::{Control, Request};
 use crate::driver::{self, drive};
@@ -275,6 +276,14 @@ impl<C: Control> Session<'_, C> {
         let mut runs = Vec::new();
         if case.scenario == Scenario::Score {
             runs.push(self.drive(case, "train", None).await);
+        }
+        if let Some(Operator::Pool { fault }) = case.operator
+            && fault.rests_on_a_round()
+        {
+            let pool = Pool { lost: false, ..case.setting.pool.clone() };
+            let setting = Setting { pool, ..case.setting.clone() };
+            let plain = Case { operator: None, setting, ..case.clone() };
+            runs.push(self.drive(&plain, "before", None).await);
         }
         if let Some(Operator::OfferAfterRestart) = case.operator {
             let plain = Case { operator: None, ..case.clone() };

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::{dsse, frame::Header, message};
 
+pub mod pool;
 pub mod train;
 
+use pool::PoolFacts;
 use train::TrainFacts;
 
 /// Format of a stored transcript.
@@ -102,6 +104,9 @@ pub struct Facts {
     /// A training's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<TrainFacts>,
+    /// A round's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolFacts>,
 }
 
 impl Facts {

@@ -23,7 +23,7 @@ pub const PURPOSE: &str = "origination";
 /// Fewest matched rows of the dataset `gate`.
 pub const GATE: u64 = 50;
 /// Datasets that an allow entry of the bank names, and the minimum of matched rows; `ghost` is never published.
-const ENTRIES: [(&str, Option<u64>); 10] = [
+const ENTRIES: [(&str, Option<u64>); 11] = [
     ("main", None),
     ("live", None),
     ("single", None),
@@ -34,6 +34,7 @@ const ENTRIES: [(&str, Option<u64>); 10] = [
     ("narrow", None),
     ("flat", None),
     ("rare", None),
+    ("pool", None),
 ];
 /// Keys of the datasets `main`, `gate` and `closed`.
 const KEYS: usize = 200;
@@ -268,6 +269,9 @@ fn datasets(seed: &str, initiates: bool) -> BTreeMap<String, Dataset> {
     let labelled = labelled.into_iter().filter(|_| initiates).map(|entry| make(entry, true));
     let mut out: BTreeMap<String, Dataset> =
         plain.into_iter().map(|entry| make(entry, false)).chain(labelled).collect();
+    // Too few for rows with odd keys: every row counts.
+    let (name, pool) = make(("pool", 19), true);
+    out.insert(name, pool);
     for name in ["train", "narrow", "flat", "rare"] {
         let (name, mut made) = make((name, 240), false);
         made.reshape(&name);

@@ -187,7 +187,7 @@ impl Dialogue<'_> {
     }
 
     /// Closes the session once the target is done; what it says on the stream meanwhile is heard.
-    async fn finish(&mut self, link: &Link, stream: &mut Stream, session: [u8; 16]) -> Flow<()> {
+    pub(super) async fn finish(&mut self, link: &Link, stream: &mut Stream, session: [u8; 16]) -> Flow<()> {
         let begin = Instant::now();
         let mut pause = (self.world.round_trip * 2).max(Duration::from_millis(1));
         loop {

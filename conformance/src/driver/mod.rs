@@ -3,6 +3,7 @@
 mod align;
 mod deviate;
 pub mod host;
+mod secagg;
 mod session;
 mod stream;
 mod vlr;
@@ -120,7 +121,11 @@ impl Dialogue<'_> {
             return Ok(());
         }
         self.strangers_calls(&link, &offered).await?;
-        self.align(&link, &offered, earlier).await?;
+        if self.pools() {
+            self.pool(&link, &offered).await?;
+        } else {
+            self.align(&link, &offered, earlier).await?;
+        }
         self.record.push(Event::Completed);
         Ok(())
     }

@@ -32,12 +32,14 @@ pub(super) struct Offered {
     pub transcript: [u8; 32],
     /// The suite's own collaborator of rank 1, where the target's rank is 2.
     pub third: Option<Third>,
+    /// Confirms of the suite's participants in a round, ranks 1 and up.
+    pub seats: Vec<Vec<u8>>,
 }
 
 impl Offered {
     /// Rank of the target.
     pub fn rank(&self) -> u16 {
-        if self.third.is_some() { 2 } else { 1 }
+        self.seats.len() as u16 + if self.third.is_some() { 2 } else { 1 }
     }
 }
 
@@ -139,9 +141,10 @@ impl Dialogue<'_> {
 
     fn offered(&mut self, session: [u8; 16], secret: [u8; 32], offer: Vec<u8>, confirm: Vec<u8>) -> Flow<Offered> {
         let third = self.third(&offer);
-        let others: Vec<Vec<u8>> = third.iter().map(|third| third.confirm.clone()).collect();
+        let seats = self.seats(&offer);
+        let others: Vec<Vec<u8>> = third.iter().map(|third| &third.confirm).chain(&seats).cloned().collect();
         let transcript = keys::transcript(&offer, &[others.as_slice(), std::slice::from_ref(&confirm)].concat());
-        let algorithm = self.plan().algorithm;
+        let algorithm = self.algorithm();
         self.record.facts(|facts| {
             facts.session = hex::encode(session);
             facts.offer = hex::encode(&offer);
@@ -153,7 +156,7 @@ impl Dialogue<'_> {
         let document = dsse::parse(&confirm).ok().and_then(|e| serde_json::from_slice::<Value>(&e.payload).ok());
         let ephemeral = document.as_ref().and_then(|d| d["ephemeral"].as_str()).and_then(|h| hex::decode(h).ok());
         let Some(peer_ephemeral) = ephemeral.and_then(|e| e.try_into().ok()) else { return Err(Stop::Told) };
-        Ok(Offered { session, offer, confirm, ephemeral: secret, peer_ephemeral, transcript, third })
+        Ok(Offered { session, offer, confirm, ephemeral: secret, peer_ephemeral, transcript, third, seats })
     }
 
     /// The offer's payload, as the case alters it, and what was altered.
@@ -183,7 +186,12 @@ impl Dialogue<'_> {
         {
             parties.insert(1, json!({ "party": self.world.second.id, "dataset": "suite" }));
         }
-        let told = self.alter_offer(&mut offer).or(plan.told);
+        let mut told = plan.told;
+        if self.pools() {
+            self.pool_offer(&mut offer);
+            told = self.pool_told();
+        }
+        let told = self.alter_offer(&mut offer).or(told);
         let mut text = offer.to_string();
         if let Some(Operator::OfferText { find, replace }) = self.operator {
             text = text.replacen(find, replace, 1);
@@ -224,7 +232,8 @@ impl Dialogue<'_> {
             confirm.insert(1, b' ');
             self.deviation("a space inside the target's own confirm; the transcript is over these bytes");
         }
-        let mut confirms: Vec<Vec<u8>> = offered.third.iter().map(|third| third.confirm.clone()).collect();
+        let others = offered.third.iter().map(|third| &third.confirm).chain(&offered.seats);
+        let mut confirms: Vec<Vec<u8>> = others.cloned().collect();
         confirms.push(confirm);
         let transcript = keys::transcript(&offered.offer, &confirms);
         let mut signature = self.me.signing.sign(&keys::transcript_statement(0, &transcript)).to_bytes();

@@ -4,6 +4,7 @@ mod canary;
 mod initiator;
 mod negative;
 mod oracle;
+mod secagg;
 mod vlr;
 mod vlr_secret;
 
@@ -140,6 +141,7 @@ fn positive(case: &Case, transcript: &Transcript) -> Finding {
         crate::case::Scenario::Confirm => "a confirmed session",
         crate::case::Scenario::Align => "a whole alignment, exact, and Close accepted",
         crate::case::Scenario::Train => "a whole training, every number within its bound, and Close accepted",
+        crate::case::Scenario::Pool => "a round of aggregation, every value exact, and Close accepted",
         crate::case::Scenario::Score => "a training, then every score part within its bound, and Close accepted",
     };
     let mut faults = Vec::new();
@@ -147,6 +149,7 @@ fn positive(case: &Case, transcript: &Transcript) -> Finding {
         match run(transcript, label) {
             Some(run) if case.role == Role::Collaborator => {
                 faults.extend(oracle::dialogue(case, &transcript.target, run));
+                faults.extend(secagg::round(&transcript.target, run));
                 match run_before(case, transcript, label) {
                     None => faults.extend(vlr::training(run)),
                     Some(before) => faults.extend(vlr::scoring(run, before)),
@@ -162,6 +165,7 @@ fn positive(case: &Case, transcript: &Transcript) -> Finding {
         (Some(main), Some(again)) if case.role == Role::Collaborator => {
             faults.extend(oracle::fresh(main, again));
             faults.extend(vlr_secret::fresh(main, again));
+            faults.extend(secagg::fresh(main, again));
         }
         (Some(main), Some(again)) => faults.extend(initiator::probed(main, again)),
         (_, None) if case.setting.probe => faults.push("the second dialogue did not take place".to_owned()),

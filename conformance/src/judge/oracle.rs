@@ -38,7 +38,7 @@ pub(super) fn dialogue(case: &Case, target: &Target, run: &Run) -> Vec<String> {
     faults
 }
 
-fn answer<A: Message + Default>(run: &Run, name: &str) -> Option<A> {
+pub(super) fn answer<A: Message + Default>(run: &Run, name: &str) -> Option<A> {
     run.events.iter().find_map(|record| match &record.event {
         Event::Answered { call, response } if call == name => A::decode(hex::decode(response).ok()?.as_slice()).ok(),
         _ => None,

@@ -19,11 +19,7 @@ fn forms(value: &Value) -> Vec<Form> {
 
 fn real(value: &Value) -> f64 {
     let text = value.as_str().unwrap();
-    if text.len() == 16 {
-        f64::from_bits(u64::from_str_radix(text, 16).unwrap())
-    } else {
-        text.parse().unwrap()
-    }
+    if text.len() == 16 { f64::from_bits(u64::from_str_radix(text, 16).unwrap()) } else { text.parse().unwrap() }
 }
 
 #[test]
@@ -90,8 +86,7 @@ fn values_and_their_sums() {
         let participants = input["participants"].as_u64().unwrap() as usize;
         let form = Form::new("x", input["codec"].as_str().unwrap(), input["clip"].as_u64().unwrap() as u8, &[]);
         assert_eq!(u64::from(form.scale(participants)), output["scale"].as_u64().unwrap(), "{name}");
-        for (values, elements) in
-            input["values"].as_array().unwrap().iter().zip(output["elements"].as_array().unwrap())
+        for (values, elements) in input["values"].as_array().unwrap().iter().zip(output["elements"].as_array().unwrap())
         {
             let found: Vec<String> = (values.as_array().unwrap().iter())
                 .flat_map(|v| form.encode(participants, real(v)))
