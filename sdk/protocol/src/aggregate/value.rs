@@ -241,3 +241,19 @@ impl Drop for Values {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_nearest_integer_is_that_of_the_library() {
+        let edges =
+            [0.0, -0.0, 0.5, -0.5, 0.499_999_999_999_999_94, -0.499_999_999_999_999_94, 1.5, -2.5, 4.6e18, -4.6e18];
+        let spread = (0..4000).map(|i| f64::from(i - 2000) * 0.25 * f64::from(1 + i % 7).powi(i % 40));
+        let large = (50..62).flat_map(|e| [0.0, 0.5, 1.0].map(|d| 2f64.powi(e) - d));
+        for value in edges.into_iter().chain(spread).chain(large).filter(|v| v.abs() <= 2f64.powi(62)) {
+            assert_eq!(nearest(value), value.round() as i64, "{value}");
+        }
+    }
+}
