@@ -154,7 +154,8 @@ impl Sealer {
         self.frames_into(message, Vec::new)
     }
 
-    /// The same, each sealed into a vector that `space` hands out: one that was used before saves the system the work of
+    /// The same, each sealed into a vector that `space` hands out: one that was used before saves the system the work
+    /// of
     /// fresh memory.
     ///
     /// # Errors

@@ -154,29 +154,7 @@ impl Invitation<'_> {
         };
         let offer = self.offer(session, &agreement, mask.as_ref().map(|mask| mask.public()))?;
         let envelope = seal_offer(&offer, &self.shared.identity.signing);
-        let bytes = envelope.clone();
-        let answers = each(clients, move |client| {
-            let bytes = bytes.clone();
-            async move { client.open(bytes).await }
-        });
-        let mut confirms = vec![Vec::new(); clients.len()];
-        let mut refusal_told = None;
-        for (index, answer) in answers.await {
-            match answer {
-                Ok(confirm) => confirms[index] = confirm,
-                Err(fault) if fault.code == Code::ApprovalNeeded => {
-                    // Its steward was asked; it waits by itself, and an Abort would end that.
-                    clients[index] = None;
-                    self.awaiting.lock().unwrap_or_else(PoisonError::into_inner).push(parties[index + 1].clone());
-                    refusal_told.get_or_insert(fault);
-                }
-                Err(fault) if is_passing(&fault) => lose(clients, links, missing, &parties, index, fault),
-                Err(fault) => return Err(fault),
-            }
-        }
-        if let Some(fault) = refusal_told {
-            return Err(fault);
-        }
+        let confirms = self.confirms(&envelope, clients, links, missing).await?;
         let mut seats = vec![Seat {
             party: parties[0].clone(),
             signing_key: self.shared.identity.signing.public(),
@@ -213,6 +191,37 @@ impl Invitation<'_> {
             idle: self.shared.config.limits.idle_timeout(),
         };
         Ok(Ready { wiring, roster: Arc::new(roster), signatures, mask })
+    }
+
+    /// Makes the offer; answers every member's confirm, empty where it is absent.
+    async fn confirms(
+        &self,
+        envelope: &[u8],
+        clients: &mut [Option<SessionClient>],
+        links: &mut Links,
+        missing: &mut Missing,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let (parties, bytes) = (self.parties(), envelope.to_vec());
+        let answers = each(clients, move |client| {
+            let bytes = bytes.clone();
+            async move { client.open(bytes).await }
+        });
+        let mut confirms = vec![Vec::new(); clients.len()];
+        let mut refusal_told = None;
+        for (index, answer) in answers.await {
+            match answer {
+                Ok(confirm) => confirms[index] = confirm,
+                Err(fault) if fault.code == Code::ApprovalNeeded => {
+                    // Its steward was asked; it waits by itself, and an Abort would end that.
+                    clients[index] = None;
+                    self.awaiting.lock().unwrap_or_else(PoisonError::into_inner).push(parties[index + 1].clone());
+                    refusal_told.get_or_insert(fault);
+                }
+                Err(fault) if is_passing(&fault) => lose(clients, links, missing, &parties, index, fault),
+                Err(fault) => return Err(fault),
+            }
+        }
+        refusal_told.map_or(Ok(confirms), Err)
     }
 
     fn enough(&self, present: usize, missing: &Missing) -> Result<(), Fault> {
