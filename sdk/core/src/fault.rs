@@ -108,6 +108,22 @@ switches! {
     EndsWithLast = "ends-with-last", "VLR-20";
     /// A wrapped share is not noticed.
     NeverFlags = "never-flags", "VLR-21";
+    /// A round may come again.
+    AcceptsAnyRound = "accepts-any-round", "AGG-4";
+    /// The digest of PARAMETERS is not compared.
+    AcceptsOtherParameters = "accepts-other-parameters", "AGG-12";
+    /// Transcript signatures of a roster are not verified.
+    AcceptsUnsignedRoster = "accepts-unsigned-roster", "AGG-13";
+    /// Every round deals the same self-mask.
+    StaticSelfMask = "static-self-mask", "AGG-15";
+    /// A list of survivors need not have the own rank.
+    AcceptsBeingDropped = "accepts-being-dropped", "AGG-16";
+    /// Signatures over the survivors are not verified.
+    AcceptsUnsignedSurvivors = "accepts-unsigned-survivors", "AGG-17";
+    /// Signatures of entries are not verified.
+    AcceptsUnsignedShares = "accepts-unsigned-shares", "AGG-28";
+    /// Earlier rounds of a job are not compared.
+    IgnoresRosterDifference = "ignores-roster-difference", "AGG-25";
 }
 
 #[cfg(feature = "faulty")]

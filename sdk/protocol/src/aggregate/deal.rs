@@ -3,6 +3,7 @@ use super::roster::Roster;
 use super::wire::{Entry, Opened, SEALED_BYTES, SecretKind, Shares, Signature};
 use crate::Error;
 use crate::session::transcript_message;
+use hefu_core::fault::{Switch, is_on};
 use hefu_core::{Code, Rank};
 use hefu_crypto::{Agreement, Masks, Polynomial, Secret, Seed, Share, Sign, SigningKey, expand, sha256};
 use std::collections::BTreeMap;
@@ -115,9 +116,10 @@ impl Dealer {
             ));
         }
         let threshold = roster.sharing_threshold();
-        let self_mask = Secret::new(&Zeroizing::new(own.seed.bytes64("aggregate self mask", &[])));
-        let self_mask_shares = self_mask.polynomial(threshold, &mut own.seed.stream("aggregate self mask shares", &[]));
-        let mask_shares = own.mask.0.polynomial(threshold, &mut own.seed.stream("aggregate mask key shares", &[]));
+        let seed = if is_on(Switch::StaticSelfMask) { Seed::new([0; 32]) } else { own.seed };
+        let self_mask = Secret::new(&Zeroizing::new(seed.bytes64("aggregate self mask", &[])));
+        let self_mask_shares = self_mask.polynomial(threshold, &mut seed.stream("aggregate self mask shares", &[]));
+        let mask_shares = own.mask.0.polynomial(threshold, &mut seed.stream("aggregate mask key shares", &[]));
         let (mask, signing) = (own.mask, own.signing);
         Ok(Dealer { roster, own: rank, mask, signing, self_mask, self_mask_shares, mask_shares, held: BTreeMap::new() })
     }
