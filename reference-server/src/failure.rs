@@ -108,6 +108,15 @@ pub fn file(code: Code, path: &std::path::Path, error: &std::io::Error) -> Failu
     failure
 }
 
+/// Makes sure that a result can be written before the work for it begins; what the file holds stays.
+///
+/// # Errors
+/// `CONFIGURATION` naming the path.
+pub fn writable(path: &std::path::Path) -> Result<()> {
+    let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    opened.map(drop).map_err(|e| file(Code::Configuration, path, &e))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,6 +21,7 @@ use crate::language::Language;
 use crate::{bench, demo};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -149,7 +150,8 @@ async fn with_alias(mut failure: hefu::Failure, node: &hefu::Node, screen: Scree
 fn refuse(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            print!("{error}");
+            // A reader that has seen enough is no failure.
+            let _ = write!(std::io::stdout(), "{error}");
             ExitCode::SUCCESS
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {

@@ -83,6 +83,7 @@ pub async fn run(command: ModelCommand, screen: Screen) -> Result<()> {
             screen.answer(&model, || describe(&model, screen));
         }
         ModelCommand::Score { id, dataset, out, config } => {
+            failure::writable(&out)?;
             let scores = Node::connect(&config.config).await?.score_own(&id, &dataset).await?;
             write(&out, &scores)?;
             let refused = scores.scores.iter().filter(|s| s.refused == Some(true)).count();

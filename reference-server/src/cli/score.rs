@@ -93,6 +93,7 @@ fn applicants() -> String {
 pub async fn run(args: ScoreArgs, screen: Screen) -> Result<()> {
     let (file, dataset) = (args.file.clone(), applicants());
     let with = args.with.iter().map(|text| collaborator(text)).collect::<Result<Vec<_>>>()?;
+    failure::writable(&args.out)?;
     let node = Node::connect(&args.config.config).await?;
     let outcome = until_stopped(score(args, with, &node, &dataset, screen)).await;
     // Taken back however the run ended; a run that failed before it published has nothing to take back.

@@ -180,7 +180,8 @@ impl From<tonic::Status> for Error {
             return Error::Node(Box::new(Failure::from_wire(WireFailure { code, party, place, cause, next })));
         }
         let code = match status.code() {
-            tonic::Code::Unavailable | tonic::Code::DeadlineExceeded => Code::ControlUnreachable,
+            // A connection that breaks in the middle of an answer comes as Unknown.
+            tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Unknown => Code::ControlUnreachable,
             tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => Code::UntrustedCertificate,
             _ => Code::Internal,
         };

@@ -87,6 +87,7 @@ pub enum JobKind {
 
 /// One collaborator of a job and the dataset that it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Collaborator {
     /// Alias at one's own node, or party id.
     pub party: String,

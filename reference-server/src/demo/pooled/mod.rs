@@ -32,8 +32,8 @@ const LEAST: usize = 3;
   hefu demo pooled --bank north=a.csv --bank south=b.csv --bank west=c.csv --test test.csv --key id --label y
   hefu demo pooled --bank a=a.csv --bank b=b.csv --bank c=c.csv --bank d=d.csv --key id --label y --drop d@3
 
-Every bank runs as a process of its own on loopback, with throw-away keys and mutual TLS; the first one coordinates.
-With --test all rows of the banks train. Without it the rows are split by a hash of their key in every bank, and the
+Every bank runs as a process of its own on loopback, with throw-away keys and mutual TLS; the first one that stays
+coordinates. With --test all rows of the banks train. Without it the rows are split by a hash of their key in every bank, and the
 operator of the demo, who has all files, computes the figures on the union of the test rows. With --drop the banks'
 agreements permit a roster that changes by one bank.")]
 pub struct PooledArgs {
@@ -91,6 +91,11 @@ async fn demo(args: PooledArgs, screen: Screen) -> Result<()> {
     gather::publish(&parties, &reading).await?;
     let plan = plan(&parties, files.test.is_some(), leaving.is_some());
     let result = pool(&parties, &plan, leaving.as_ref(), &mut progress).await?;
+    if let Some(leaving) = leaving.as_ref().filter(|leaving| u64::from(leaving.round) >= result.0.rounds) {
+        let cause =
+            format!("--drop: the job was over after {} rounds; {} did not leave.", result.0.rounds, leaving.bank);
+        return Err(failure::usage(cause));
+    }
     progress.step("each bank alone beside it", "对照：各银行单独建模");
     let settings = Settings {
         is_synthetic: files.is_synthetic,

@@ -70,7 +70,7 @@ impl DatasetRecord {
             [] => String::new(),
             features => format!("; derive, one row an enterprise: {}", features.join(", ")),
         };
-        let cause = format!("one row of {} is a {}, not an enterprise{derive}", self.name, self.facts.grain);
+        let cause = format!("one row of {} stands for {}, not for an enterprise{derive}", self.name, self.facts.grain);
         let place = Place { dataset: Some(self.name.clone()), ..Place::default() };
         Err(Fault::because(Code::PanelTable, cause).by(own).at(place).citing("CAT-9"))
     }

@@ -221,7 +221,7 @@ pub(crate) async fn explain_panel(shared: &Shared, plan: &JobPlan, fault: Fault)
     let known = table.as_deref().and_then(dictionary::table).and_then(|table| facts(table.schema).map(|f| (table, f)));
     let Some((table, facts)) = known else { return fault };
     let cause = format!(
-        "one row of table {} is a {}, not an enterprise; derive, one row an enterprise: {}",
+        "one row of table {} stands for {}, not for an enterprise; derive, one row an enterprise: {}",
         table.name,
         facts.grain,
         facts.derived.join(", ")

@@ -37,6 +37,8 @@ pub(crate) async fn submit(shared: &Arc<Shared>, json: &str) -> Result<JobId, Fa
     let record = JobRecord {
         parties: plan.parties(shared.party()),
         disclosure: disclosure.clone(),
+        dataset: plan.own_name.clone().unwrap_or_default(),
+        outputs: plan.outputs.clone(),
         ..JobRecord::new(job, JobKind::Pool, shared.party().clone(), plan.purpose)
     };
     let live = shared.jobs.begin(record, crate::channel::Stopper::new()).await?;
@@ -100,6 +102,11 @@ impl Pool {
             Method::Average => self.average(live, &mut course).await?,
             Method::Vector => self.vector(live, &mut course).await?,
         };
+        live.update(|record| {
+            record.model = result["model"].as_str().and_then(ModelId::parse);
+            record.done = u64::from(course.round);
+            record.total = record.done;
+        });
         result["job"] = json!(self.job);
         result["kind"] = json!("pool");
         result["method"] = json!(self.plan.method.as_str());

@@ -54,7 +54,12 @@ pub(crate) async fn take_part(shared: Arc<Shared>, held: Arc<Held<Plan>>, events
     let traffic = Arc::new(Traffic::default());
     let sent = live.snapshot().bytes_sent;
     let (outcome, answer) = work.run(&live, events, &traffic).await;
-    live.update(|record| record.bytes_sent = sent + traffic.sent());
+    live.update(|record| {
+        record.bytes_sent = sent + traffic.sent();
+        if outcome.is_ok() {
+            record.done = record.total;
+        }
+    });
     match &outcome {
         Ok(_) => shared.log(&format!("job {job}: round {round} done")),
         Err(fault) => shared.log(&format!("job {job}: round {round}: {}{fault}", named(&shared, fault))),

@@ -55,7 +55,8 @@ impl OwnRows {
         let is_test = |row: &u32| wanted.split == Split::Hash && is_test_row(&table.keys[*row as usize]);
         let (test, training): (Vec<u32>, Vec<u32>) = all.partition(is_test);
         if (training.len() as u64) < min_rows.max(1) {
-            return Err(Fault::new(Code::TooFewRows).by(own).at(place(None)).citing("POOL-2"));
+            let cause = "fewer training rows than min_rows of the allow entry asks for";
+            return Err(Fault::because(Code::TooFewRows, cause).by(own).at(place(None)).citing("POOL-2"));
         }
         Ok(OwnRows { dataset: record.name.clone(), columns: wanted.columns.to_vec(), table, training, test })
     }

@@ -47,7 +47,7 @@ impl Trainers {
     }
 
     fn kind(&self, name: &str, own: &PartyId) -> Result<&Arc<dyn TrainerKind>, Fault> {
-        let cause = format!("no trainer {name} is configured here");
+        let cause = format!("no trainer {name} is configured here: add it under [[trainer]] of this node's TOML");
         self.kinds.get(name).ok_or_else(|| Fault::because(Code::UnsupportedPlan, cause).by(own).citing("POOL-5"))
     }
 

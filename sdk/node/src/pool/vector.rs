@@ -20,7 +20,8 @@ pub(crate) fn exists(shared: &Shared, name: &str) -> bool {
 /// `UNKNOWN_DATASET`, `SHAPE_MISMATCH`.
 pub(crate) fn contribution(shared: &Shared, name: &str, plan: &Plan, own: &PartyId) -> Result<Contribution, Fault> {
     let place = Place { dataset: Some(name.to_owned()), ..Place::default() };
-    let unknown = || Fault::new(Code::UnknownDataset).by(own).at(place.clone());
+    let cause = "state/vectors holds no file of this name with the ending .f64";
+    let unknown = || Fault::because(Code::UnknownDataset, cause).by(own).at(place.clone());
     if !config::is_word(name) {
         return Err(unknown());
     }

@@ -53,12 +53,15 @@ impl DatasetRecord {
         }
     }
 
-    /// What the label means: its description in the schema, empty where there is none (AGG-7).
+    /// What the label means, in the words of its property in the schema: title, Chinese name, description, constraint,
+    /// those that are there, a line each (AGG-7).
     pub(crate) fn label_definition(&self) -> String {
         let schema: serde_json::Value = serde_json::from_str(&self.facts.schema_text).unwrap_or_default();
         let label = self.label.as_deref().unwrap_or_default();
-        let text = schema.get("properties").and_then(|p| p.get(label)).and_then(|p| p.get("description"));
-        text.and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+        let property = schema.get("properties").and_then(|properties| properties.get(label));
+        let words = ["title", "x-name-zh", "description", "x-constraint"].into_iter();
+        let words = words.filter_map(|word| property?.get(word)?.as_str());
+        words.collect::<Vec<_>>().join("\n")
     }
 }
 
