@@ -102,7 +102,16 @@ impl<C: Control> Host<'_, C> {
             facts.max_chunk = offered.min(own);
         });
         self.reply("Open", ask.reply, Ok(OpenResponse { confirm: confirm.clone() }));
-        Ok(Offered { session, offer, confirm, ephemeral: secret, peer_ephemeral, transcript, third: None, seats: Vec::new() })
+        Ok(Offered {
+            session,
+            offer,
+            confirm,
+            ephemeral: secret,
+            peer_ephemeral,
+            transcript,
+            third: None,
+            seats: Vec::new(),
+        })
     }
 
     /// Waits for Confirm and answers it with the transcript signature, as the case alters it.
