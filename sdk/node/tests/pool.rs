@@ -277,3 +277,43 @@ async fn a_pooled_job_waits_for_every_steward() {
         assert_eq!(party.wait_as_collaborator(&id).await.state, "SUCCEEDED");
     }
 }
+
+/// A schema of the table whose label is described so.
+fn schema(label: &str) -> Vec<u8> {
+    let number = json!({"type": "number"});
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+        "x-grain": {"name": "enterprise", "key": ["id"]},
+        "required": ["id", "a", "b", "c", "y"],
+        "properties": {
+            "id": {"type": "string"}, "a": number, "b": number, "c": number,
+            "y": {"type": "integer", "enum": [0, 1], "title": label},
+        },
+    });
+    serde_json::to_vec(&schema).unwrap()
+}
+
+// clause: AGG-7
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_of_another_meaning_are_not_pooled() {
+    let names = ["north", "south", "west"];
+    let mut parties = banks(&names, "").await;
+    let meanings = ["default in 12 months", "default in 6 months", "default in 12 months"];
+    for ((k, party), meaning) in (0u32..).zip(&mut parties).zip(meanings) {
+        let path = party.folder.path().join("described.csv");
+        std::fs::write(&path, rows(k * 400, (k + 1) * 400)).unwrap();
+        let request = hefu_proto::control::PublishDatasetRequest {
+            name: party.alias.clone(),
+            path: path.to_str().unwrap().into(),
+            key: "id".into(),
+            label: "y".into(),
+            schema: schema(meaning),
+            steward: "risk office".into(),
+            ..Default::default()
+        };
+        party.control.datasets.publish_dataset(request).await.unwrap();
+    }
+    let id = parties[0].submit(job(&names, json!({}))).await.unwrap();
+    let error = parties[0].wait(&id).await.error.unwrap();
+    assert_eq!((error.name.as_str(), error.party), ("LABEL_MISMATCH", world::party_id("south").to_string()));
+}
