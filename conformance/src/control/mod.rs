@@ -31,7 +31,7 @@ pub enum Request {
         csv: String,
         /// Its key column.
         key: String,
-        /// Its label column, where the target initiates.
+        /// Its label column, where the target initiates or takes part in rounds; its definition is the empty text.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         label: Option<String>,
     },
