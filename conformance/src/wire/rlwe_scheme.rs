@@ -310,7 +310,7 @@ pub fn answer(set: &Set, sum: &Pair, public: &Pair, blinding: &Blinding) -> Vec<
     [pack_poly(&c0), pack_poly(&c1)].concat()
 }
 
-/// (c − [c]_d)/d modulo the kept primes, untransformed.
+/// (c − \[c\]_d)/d modulo the kept primes, untransformed.
 pub fn switched(set: &Set, component: &Poly) -> Poly {
     let mut values = untransformed(component, set.primes);
     let dropped = values.split_off(set.kept().len());

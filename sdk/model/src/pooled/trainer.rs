@@ -90,7 +90,7 @@ pub trait TrainerKind: Send + Sync {
 
 /// The trainer that is always there: logistic regression by stochastic gradient descent, rows in their own order.
 ///
-/// Its tensors are `coefficients` [d] and `intercept` [].
+/// Its tensors are `coefficients`, one a column, and `intercept`, a single number.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogisticTrainer;
 
