@@ -317,3 +317,23 @@ async fn labels_of_another_meaning_are_not_pooled() {
     let error = parties[0].wait(&id).await.error.unwrap();
     assert_eq!((error.name.as_str(), error.party), ("LABEL_MISMATCH", world::party_id("south").to_string()));
 }
+
+// clause: CAT-5
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dataset_that_serves_another_purpose_is_not_pooled() {
+    let names = ["north", "south", "west"];
+    let mut parties = banks(&names, "").await;
+    let path = parties[1].folder.path().join("other.csv");
+    std::fs::write(&path, rows(400, 800)).unwrap();
+    let request = hefu_proto::control::PublishDatasetRequest {
+        name: "south".into(),
+        path: path.to_str().unwrap().into(),
+        key: "id".into(),
+        label: "y".into(),
+        purposes: vec!["fraud".into()],
+        ..Default::default()
+    };
+    parties[1].control.datasets.publish_dataset(request).await.unwrap();
+    let id = parties[0].submit(job(&names, json!({}))).await.unwrap();
+    assert_eq!(parties[0].wait(&id).await.error.unwrap().name, "NOT_ALLOWED");
+}

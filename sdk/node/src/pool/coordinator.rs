@@ -180,14 +180,11 @@ impl Pool {
         });
         let (mut opened, missing) = self.open(live, course, &plan).await?;
         let (work, rows, runtime) = (self.clone(), course.rows.clone(), Handle::current());
-        let (history, shown) = (course.history.clone(), live.clone());
+        let history = course.history.clone();
         let task = tokio::task::spawn_blocking(move || {
             let own = || work.own_values(&plan, &parameters, rows.as_deref());
-            let observe = |done: usize, total: usize| {
-                let _ = (done, total, &shown);
-            };
             let signing = &work.shared.identity.signing;
-            let outcome = opened.run(&parameters, history, signing, own, &observe, &runtime);
+            let outcome = opened.run(&parameters, history, signing, own, &runtime);
             (opened, outcome)
         });
         let (opened, outcome) = task.await.map_err(|_| Fault::because(Code::Internal, "a job's thread has died"))?;
@@ -301,7 +298,7 @@ impl Pool {
         let refuse = |e: hefu_model::Error| self.refuse(&e);
         let tensors = rows_tensors(Statistic::Moments, self.width(), 0)?;
         let sums = self.round(live, course, Statistic::Moments, tensors, Vec::new()).await?.reals();
-        let [rows, positive, present, sum] = four(sums)?;
+        let [rows, positive, present, sum] = sized(sums)?;
         let first = |v: &[f64]| v.first().map_or(0, |x| *x as u64);
         let moments = Moments {
             rows: first(&rows),
@@ -338,7 +335,7 @@ impl Pool {
             let (coefficients, intercept) = fit.point();
             let parameters = vec![mean.clone(), deviation.clone(), coefficients.to_vec(), vec![intercept]];
             let sums = self.round(live, course, Statistic::Newton, tensors.clone(), parameters).await?.reals();
-            let [gram, gradient, loss] = three(sums)?;
+            let [gram, gradient, loss] = sized(sums)?;
             let sums = NewtonSums { gram, gradient, loss: loss.first().copied().unwrap_or_default() };
             let now = course.trace.last().map(|t| t.survivors.clone());
             let same_rows = survivors.is_none() || survivors == now;
@@ -384,7 +381,7 @@ impl Pool {
         let tensors = rows_tensors(Statistic::Histogram, self.width(), count)?;
         let parameters = vec![low.clone(), width.clone(), vec![buckets as f64]];
         let sums = self.round(live, course, Statistic::Histogram, tensors, parameters).await?.reals();
-        let [good, bad] = two(sums)?;
+        let [good, bad] = sized(sums)?;
         let whole = |v: &[f64]| v.iter().map(|x| *x as u64).collect::<Vec<_>>();
         let mut all = Vec::new();
         for (j, column) in self.plan.columns.iter().enumerate() {
@@ -467,16 +464,4 @@ fn rows_tensors(statistic: Statistic, columns: u32, buckets: u32) -> Result<Vec<
 
 fn sized<const N: usize>(sums: Vec<Vec<f64>>) -> Result<[Vec<f64>; N], Fault> {
     sums.try_into().map_err(|_| Fault::because(Code::Internal, "sums of another statistic"))
-}
-
-fn two(sums: Vec<Vec<f64>>) -> Result<[Vec<f64>; 2], Fault> {
-    sized(sums)
-}
-
-fn three(sums: Vec<Vec<f64>>) -> Result<[Vec<f64>; 3], Fault> {
-    sized(sums)
-}
-
-fn four(sums: Vec<Vec<f64>>) -> Result<[Vec<f64>; 4], Fault> {
-    sized(sums)
 }

@@ -409,7 +409,6 @@ impl Round {
         history: History,
         signing: &Arc<hefu_crypto::SigningKey>,
         own: impl FnOnce() -> Result<Contribution, Fault>,
-        observe: &dyn Fn(usize, usize),
         runtime: &Handle,
     ) -> Result<Outcome, Fault> {
         let seed = Seed::new(crate::random::<32>()?);
@@ -447,7 +446,6 @@ impl Round {
                 deadline = Instant::now() + self.step;
             }
             let awaited = machine.awaited();
-            observe(present.len().saturating_sub(awaited.len()), present.len());
             let event = match pending.pop() {
                 Some(event) => event,
                 // Everybody else computes meanwhile.

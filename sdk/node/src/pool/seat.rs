@@ -6,7 +6,7 @@ use crate::channel::{Stopper, Wiring, blame, refusal};
 use crate::config::{AllowEntry, Permit};
 use crate::job::{self, JobKind, JobRecord, JobState};
 use crate::node::Shared;
-use crate::services::{accept_offer, admit, digest};
+use crate::services::{Answer, accept_offer, admit, digest, find_entry, published, require_use};
 use crate::session::{Held, Live, NewSession, State, wrong_state};
 use crate::store::{self, DatasetRecord};
 use hefu_core::fault::{Switch, is_on};
@@ -14,9 +14,7 @@ use hefu_core::{Code, Fault, Output, PartyId, Place, Rank, Statistic};
 use hefu_crypto::{Agreement, Seed, dsse, verify};
 use hefu_protocol::aggregate::{self, MaskKey, Member, Plan, Roster, Secrecy};
 use hefu_protocol::frame::Limits;
-use hefu_protocol::session::{
-    Confirm, Keys, Offer, check_confirm, open_confirm, seal_confirm, transcript, transcript_message,
-};
+use hefu_protocol::session::{Keys, Offer, OfferedPlan, check_confirm, open_confirm, transcript, transcript_message};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +37,8 @@ pub(crate) async fn open(
     admit(shared, peer, offer.session).await?;
     let rank = acceptance.rank;
     let entry = permitted(shared, peer, &offer, rank)?;
-    let dataset = published(shared, &offer, rank).await?;
+    let dataset = asked_for(shared, &offer, rank).await?;
+    require_use(shared, peer, &entry, &dataset)?;
     check_plan(shared, &offer.plan, &entry, &dataset)?;
     check_job(shared, peer, &offer).await?;
     let approval = approvals::look_up(shared, &entry, &dataset, peer).await?.require(shared.party());
@@ -58,22 +57,8 @@ pub(crate) async fn open(
     let slot = shared.jobs.slot()?;
     let agreement = Agreement::new(crate::random::<32>()?);
     let mask = MaskKey::new(&Seed::new(crate::random::<32>()?));
-    let confirm = Confirm {
-        kind: "hefu/confirm/1".to_owned(),
-        offer: dsse::digest(&envelope),
-        rank: rank.0,
-        party: shared.party().clone(),
-        nonce: crate::random::<32>()?,
-        ephemeral: agreement.public(),
-        version: acceptance.version,
-        suite: acceptance.suite.number(),
-        algorithm: offer.plan.algorithm.clone(),
-        allow: entry.digest(),
-        schema: digest(&dataset.schema)?,
-        mask: Some(mask.public()),
-        critical: Vec::new(),
-    };
-    let confirm_envelope = seal_confirm(&confirm, &shared.identity.signing);
+    let answer = Answer { envelope: &envelope, acceptance, entry: &entry, dataset: &dataset };
+    let confirm_envelope = answer.seal(shared, offer.plan.algorithm(), agreement.public(), Some(mask.public()))?;
     let answer = confirm_envelope.clone();
     let (held, events) = Held::new(NewSession {
         offer,
@@ -94,32 +79,20 @@ pub(crate) async fn open(
 /// The entry that permits the job (SESS-12).
 fn permitted(shared: &Shared, peer: &PartyId, offer: &Offer<Plan>, rank: Rank) -> Result<AllowEntry, Fault> {
     let refused = || Fault::new(Code::NotAllowed).by(peer).citing("SESS-12");
-    let asked = offer.parties.get(rank.index()).ok_or_else(refused)?;
-    let dataset = asked.dataset.as_deref().ok_or_else(refused)?;
     if !offer.outputs.contains(&Output::Model) {
         return Err(refused());
     }
-    let mut entries = shared.config.allow.iter();
-    let entry = entries.find(|entry| {
-        entry.permits(peer, dataset, offer.purpose, &offer.outputs)
-            && asked.allow.as_ref().is_none_or(|cited| *cited == hex::encode(entry.digest()))
-    });
-    entry.cloned().ok_or_else(refused)
+    find_entry(shared, peer, offer, rank, |_| true).ok_or_else(refused)
 }
 
 /// The dataset, or the stored vector, that the offer names (SESS-13).
-async fn published(shared: &Arc<Shared>, offer: &Offer<Plan>, rank: Rank) -> Result<DatasetRecord, Fault> {
-    let asked = &offer.parties[rank.index()];
-    let name = asked.dataset.clone().unwrap_or_default();
+async fn asked_for(shared: &Arc<Shared>, offer: &Offer<Plan>, rank: Rank) -> Result<DatasetRecord, Fault> {
+    if offer.plan.statistic != Statistic::Vector {
+        return published(shared, offer, rank).await;
+    }
+    let name = offer.parties[rank.index()].dataset.as_deref().unwrap_or_default();
     let unknown = || Fault::new(Code::UnknownDataset).by(shared.party()).citing("SESS-13");
-    if offer.plan.statistic == Statistic::Vector {
-        return if vector::exists(shared, &name) { Ok(DatasetRecord::of_vector(&name)) } else { Err(unknown()) };
-    }
-    let dataset = store::call(&shared.store, move |store| store.dataset(&name)).await?.ok_or_else(unknown)?;
-    if asked.schema.as_ref().is_some_and(|cited| *cited != dataset.schema) {
-        return Err(Fault::new(Code::SchemaChanged).by(shared.party()).citing("SESS-13"));
-    }
-    Ok(dataset)
+    if vector::exists(shared, name) { Ok(DatasetRecord::of_vector(name)) } else { Err(unknown()) }
 }
 
 /// What this party's configuration and data say of a plan.

@@ -2,7 +2,9 @@
 pub(crate) mod catalog;
 mod session;
 
-pub(crate) use session::{abort, accept_offer, admit, close, confirm, digest, exchange, open};
+pub(crate) use session::{
+    Answer, abort, accept_offer, admit, close, confirm, digest, exchange, find_entry, open, published, require_use,
+};
 
 use crate::node::{Connection, Shared};
 use crate::{Error, tls, wire};

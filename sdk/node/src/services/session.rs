@@ -61,6 +61,59 @@ pub(crate) async fn admit(shared: &Arc<Shared>, peer: &PartyId, session: Session
     Ok(())
 }
 
+/// What a confirm answers with.
+pub(crate) struct Answer<'a> {
+    /// The offer's exact bytes.
+    pub(crate) envelope: &'a [u8],
+    pub(crate) acceptance: Acceptance,
+    pub(crate) entry: &'a AllowEntry,
+    pub(crate) dataset: &'a DatasetRecord,
+}
+
+impl Answer<'_> {
+    /// This party's confirm, signed.
+    ///
+    /// # Errors
+    /// That the system has no randomness.
+    pub(crate) fn seal(
+        self,
+        shared: &Shared,
+        algorithm: &str,
+        ephemeral: [u8; 32],
+        mask: Option<[u8; 32]>,
+    ) -> Result<Vec<u8>, Fault> {
+        let confirm = Confirm {
+            kind: "hefu/confirm/1".to_owned(),
+            offer: dsse::digest(self.envelope),
+            rank: self.acceptance.rank.0,
+            party: shared.party().clone(),
+            nonce: crate::random::<32>()?,
+            ephemeral,
+            version: self.acceptance.version,
+            suite: self.acceptance.suite.number(),
+            algorithm: algorithm.to_owned(),
+            allow: self.entry.digest(),
+            schema: digest(&self.dataset.schema)?,
+            mask,
+            critical: Vec::new(),
+        };
+        Ok(seal_confirm(&confirm, &shared.identity.signing))
+    }
+}
+
+/// That a dataset serves the entry's purpose, and that a row of it is an enterprise (CAT-5, CAT-9).
+pub(crate) fn require_use(
+    shared: &Shared,
+    peer: &PartyId,
+    entry: &AllowEntry,
+    dataset: &DatasetRecord,
+) -> Result<(), Fault> {
+    if !dataset.serves(entry) {
+        return Err(Fault::new(Code::NotAllowed).by(peer).citing("CAT-5"));
+    }
+    dataset.require_enterprise_grain(shared.party())
+}
+
 async fn open_joint(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>, offer: Offer) -> Result<Vec<u8>, Fault> {
     let acceptance = accept_offer(shared, peer, &offer)?;
     admit(shared, peer, offer.session).await?;
@@ -68,31 +121,14 @@ async fn open_joint(shared: &Arc<Shared>, peer: &PartyId, envelope: Vec<u8>, off
     let entry = permitted(shared, peer, &offer, rank)?;
     let dataset = published(shared, &offer, rank).await?;
     check_model(shared, peer, &offer).await?;
-    if !dataset.serves(&entry) {
-        return Err(Fault::new(Code::NotAllowed).by(peer).citing("CAT-5"));
-    }
-    dataset.require_enterprise_grain(shared.party())?;
+    require_use(shared, peer, &entry, &dataset)?;
     let is_known = known_job(shared, peer, offer.job).await?;
     approved(shared, &offer, &entry, &dataset, rank).await?;
     // From here to the end nothing waits: a call that is cut short leaves nothing half made.
     let slot = shared.jobs.slot()?;
     let agreement = Agreement::new(crate::random::<32>()?);
-    let confirm = Confirm {
-        kind: "hefu/confirm/1".to_owned(),
-        offer: dsse::digest(&envelope),
-        rank: rank.0,
-        party: shared.party().clone(),
-        nonce: crate::random::<32>()?,
-        ephemeral: agreement.public(),
-        version: acceptance.version,
-        suite: acceptance.suite.number(),
-        algorithm: offer.plan.algorithm.clone(),
-        allow: entry.digest(),
-        schema: digest(&dataset.schema)?,
-        mask: None,
-        critical: Vec::new(),
-    };
-    let confirm_envelope = seal_confirm(&confirm, &shared.identity.signing);
+    let answer = Answer { envelope: &envelope, acceptance, entry: &entry, dataset: &dataset };
+    let confirm_envelope = answer.seal(shared, offer.plan.algorithm(), agreement.public(), None)?;
     let answer = confirm_envelope.clone();
     let stopper = Stopper::new();
     let waited = match is_known {
@@ -136,22 +172,33 @@ pub(crate) fn accept_offer<P: OfferedPlan>(
 /// The entry that permits the job (SESS-12). That a dataset exists is not told to whom none permits it.
 fn permitted(shared: &Shared, peer: &PartyId, offer: &Offer, rank: Rank) -> Result<AllowEntry, Fault> {
     let refused = || Fault::new(Code::NotAllowed).by(peer).citing("SESS-12");
-    let asked = offer.parties.get(rank.index()).ok_or_else(refused)?;
-    let dataset = asked.dataset.as_deref().ok_or_else(refused)?;
     let stages = &offer.plan.stages;
     let needed = [(Stage::Train, Output::Model), (Stage::Score, Output::Score)];
     if needed.iter().any(|(stage, output)| stages.contains(stage) && !offer.outputs.contains(output)) {
         return Err(refused());
     }
     let is_unbalanced = offer.plan.alignment == Some(Alignment::Oprf);
-    let refused = || if is_unbalanced { refused().citing("OPRF-6") } else { refused() };
+    let entry = find_entry(shared, peer, offer, rank, |entry| !is_unbalanced || entry.evaluations.is_some());
+    entry.ok_or_else(|| if is_unbalanced { refused().citing("OPRF-6") } else { refused() })
+}
+
+/// The first entry that permits what an offer asks of this party, is the cited one where one is cited, and suits.
+pub(crate) fn find_entry<P>(
+    shared: &Shared,
+    peer: &PartyId,
+    offer: &Offer<P>,
+    rank: Rank,
+    suits: impl Fn(&AllowEntry) -> bool,
+) -> Option<AllowEntry> {
+    let asked = offer.parties.get(rank.index())?;
+    let dataset = asked.dataset.as_deref()?;
     let mut entries = shared.config.allow.iter();
     let entry = entries.find(|entry| {
         (is_on(Switch::SkipsAllowCheck) || entry.permits(peer, dataset, offer.purpose, &offer.outputs))
-            && (!is_unbalanced || entry.evaluations.is_some())
+            && suits(entry)
             && asked.allow.as_ref().is_none_or(|cited| *cited == hex::encode(entry.digest()))
     });
-    entry.cloned().ok_or_else(refused)
+    entry.cloned()
 }
 
 /// Whether this job of the peer's waits here for approval; any other job that is known is no new one (CAT-10).
@@ -185,7 +232,11 @@ async fn approved(
 }
 
 /// The dataset that the offer names, if its schema is the one that the offer cites (SESS-13).
-async fn published(shared: &Arc<Shared>, offer: &Offer, rank: Rank) -> Result<DatasetRecord, Fault> {
+pub(crate) async fn published<P: Sync>(
+    shared: &Arc<Shared>,
+    offer: &Offer<P>,
+    rank: Rank,
+) -> Result<DatasetRecord, Fault> {
     let asked = &offer.parties[rank.index()];
     let name = asked.dataset.clone().unwrap_or_default();
     let dataset = store::call(&shared.store, move |store| store.dataset(&name)).await?;
