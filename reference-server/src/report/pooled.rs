@@ -1,8 +1,8 @@
 //! The report of a pooled run: what each bank gains, and what it cost whom.
+use super::page;
 use super::plot::{Anchor, Margin, Plot, round_ticks};
-use super::sections::section;
+use super::sections::{cards, section};
 use super::words::{both, bytes, escape, seconds, table, whole};
-use super::{facts, page};
 use crate::demo::pooled::outcome::{BankOutcome, Measures, PooledOutcome};
 use crate::language::Language;
 use std::fmt::Write;
@@ -260,21 +260,7 @@ fn learned(outcome: &PooledOutcome) -> String {
              下面列出协议会让守约各方得知的全部信息。"
         )
     );
-    for (rank, d) in outcome.result.disclosure.iter().enumerate() {
-        let _ = write!(
-            body,
-            "<article class=\"card edge-{}\"><h3>{} <small>{}</small></h3><p class=\"learns\">{}</p><ul>",
-            rank % 6,
-            escape(&d.party),
-            both(&escape(&d.role), &escape(&facts::role(&d.role))),
-            both("learns", "得知")
-        );
-        for fact in &d.learns {
-            let _ = write!(body, "<li>{}</li>", both(&facts::typeset(fact), &facts::typeset(&facts::fact(fact))));
-        }
-        body.push_str("</ul></article>\n");
-    }
-    body.push_str("</div>\n");
+    cards(&mut body, &outcome.result.disclosure, outcome.banks.len());
     if let Some(dropped) = &outcome.settings.dropped {
         let _ = write!(
             body,

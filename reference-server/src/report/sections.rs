@@ -2,7 +2,7 @@
 use super::words::{both, bytes, escape, seconds, table, whole};
 use super::{facts, figures, parties};
 use crate::demo::outcome::{Outcome, PartyOutcome};
-use hefu::result::Report;
+use hefu::result::{PartyDisclosure, Report};
 use std::fmt::Write;
 
 /// The page's title, as text.
@@ -264,8 +264,14 @@ pub fn learned(outcome: &Outcome) -> String {
             "任何一方的样本、主键与标签均未以明文离开。下面列出协议会让守约各方得知的全部信息，除此之外不作其他声明。",
         )
     );
-    for (rank, d) in outcome.result.disclosure.iter().enumerate() {
-        let edge = if rank < outcome.parties.len() { format!("edge-{}", rank % 6) } else { "edge-none".to_owned() };
+    cards(&mut body, &outcome.result.disclosure, outcome.parties.len());
+    section("", ("What each party learned", "各方得知的信息"), &body)
+}
+
+/// One card an entry of a disclosure; those beyond the parties are of several together. Closes the list of cards.
+pub fn cards(body: &mut String, disclosure: &[PartyDisclosure], parties: usize) {
+    for (rank, d) in disclosure.iter().enumerate() {
+        let edge = if rank < parties { format!("edge-{}", rank % 6) } else { "edge-none".to_owned() };
         let _ = write!(
             body,
             "<article class=\"card {edge}\"><h3>{} <small>{}</small></h3><p class=\"learns\">{}</p><ul>",
@@ -279,7 +285,6 @@ pub fn learned(outcome: &Outcome) -> String {
         body.push_str("</ul></article>\n");
     }
     body.push_str("</div>\n");
-    section("", ("What each party learned", "各方得知的信息"), &body)
 }
 
 /// Time, bytes, memory.
