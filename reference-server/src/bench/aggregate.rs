@@ -102,7 +102,7 @@ fn local(args: &AggregateArgs, screen: Screen) -> Result<()> {
     let cost = super::Cost {
         cpu_seconds: spent.cpu_seconds,
         bytes: spent.bytes.iter().sum(),
-        peak_rss_mib: Map::from_iter([("process".to_owned(), json!(aggregate_local::peak_rss_mib()))]),
+        peak_rss_mib: Map::from_iter([("process".to_owned(), json!(hefu_node::peak_rss_mib()))]),
         backend: CIPHER,
     };
     print(screen, "CPU s", spent.cpu_seconds, expansion, cost, extra);

@@ -64,14 +64,6 @@ pub fn round(size: Size, value: impl Fn(usize, u32) -> f64) -> Result<Spent> {
     Ok(Spent { seconds: meter.seconds, cpu_seconds: meter.cpu_seconds, bytes: round.bytes, survivors })
 }
 
-/// The largest resident memory of this process so far.
-pub fn peak_rss_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse::<f64>().ok());
-    kib.unwrap_or_default() / 1024.0
-}
-
 fn failed(error: Error) -> Failure {
     Failure::because(error.code(), error.to_string())
 }

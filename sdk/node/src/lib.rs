@@ -50,6 +50,7 @@ pub use config::{
     AllowEntry, DEFAULT_CONTROL_PORT, DEFAULT_PORT, FilesSection, LimitsSection, ListenSection, NodeConfig,
     PartySection, Permit, TrainerSection,
 };
+pub use driver::peak_rss_mib;
 pub use error::Error;
 pub use node::{Connection, Log, Node, RunningNode};
 pub use pool::leave_at_round;

@@ -64,7 +64,7 @@ pub(crate) fn cpu_seconds() -> f64 {
 }
 
 /// Largest resident size of this process, MiB.
-pub(crate) fn peak_rss_mib() -> f64 {
+pub fn peak_rss_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<f64>().ok());

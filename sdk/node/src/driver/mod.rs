@@ -1,7 +1,8 @@
 //! Runs protocol machines: on a thread that may compute for long, with the network on the asynchronous side.
 mod meter;
 
-pub(crate) use meter::{StageCost, cpu_seconds, peak_rss_mib};
+pub use meter::peak_rss_mib;
+pub(crate) use meter::{StageCost, cpu_seconds};
 
 use crate::channel::Port;
 use hefu_core::{Fault, Progress, Rank, Stage};

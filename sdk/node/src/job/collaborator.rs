@@ -9,7 +9,7 @@ use super::prepare::{Rules, Waivers, Wanted, data_fault, load, matrices, sources
 use super::record::{Disclosure, JobKind, JobRecord, JobState};
 use super::result::{self, Head};
 use super::{off_thread, unbalanced};
-use crate::channel::{Duplex, Port, Traffic, Wiring, stopped};
+use crate::channel::{Port, Traffic, stopped};
 use crate::driver::{Driver, seconds};
 use crate::node::Shared;
 use crate::session::{CloseRequest, Held, SessionEvents};
@@ -154,7 +154,7 @@ impl Collaboration {
         traffic: &Arc<Traffic>,
     ) -> (Result<Success, Fault>, Option<CloseRequest>) {
         let started = Instant::now();
-        let (wiring, duplex) = match self.attached(&mut events).await {
+        let attached = match events.attached(&self.held, self.shared.config.limits.idle_timeout()).await {
             Ok(attached) => attached,
             Err(fault) => return (Err(fault), None),
         };
@@ -162,7 +162,7 @@ impl Collaboration {
         if let Err(error) = self.shared.jobs.save(live).await {
             return (Err(error.fault()), None);
         }
-        let port = Port::open(wiring, vec![duplex], traffic.clone(), &live.stopper);
+        let port = Port::open(attached.wiring, vec![attached.duplex], traffic.clone(), &live.stopper);
         let driver = Driver::new(port, Handle::current(), live.observer(traffic.clone()));
         let seed = match crate::random::<32>() {
             Ok(seed) => Seed::new(seed),
@@ -205,21 +205,6 @@ impl Collaboration {
     async fn last_words(&self) -> Option<Fault> {
         let mut stop = self.held.stopper.watch();
         tokio::time::timeout(ABORT_GRACE, stopped(&mut stop)).await.ok()
-    }
-
-    /// Waits for the stream of the session.
-    async fn attached(&self, events: &mut SessionEvents) -> Result<(Wiring, Duplex), Fault> {
-        let mut stop = self.held.stopper.watch();
-        tokio::select! {
-            fault = stopped(&mut stop) => Err(fault),
-            attached = events.attached.recv() => {
-                let attached = attached.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator()))?;
-                Ok((attached.wiring, attached.duplex))
-            }
-            () = tokio::time::sleep(self.shared.config.limits.idle_timeout()) => {
-                Err(Fault::new(Code::PeerSlow).by(self.held.initiator()).citing("FRAME-12"))
-            }
-        }
     }
 
     /// Waits for Close, after this party's stages.

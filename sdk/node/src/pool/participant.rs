@@ -6,7 +6,7 @@ use crate::channel::{Port, Traffic, stopped};
 use crate::driver::Driver;
 use crate::job::{JobKind, JobRecord, JobSlot, LiveJob, Success, named, off_thread};
 use crate::node::Shared;
-use crate::session::{Attached, CloseRequest, Held, SessionEvents};
+use crate::session::{CloseRequest, Held, SessionEvents};
 use crate::store::{self, DatasetRecord};
 use hefu_core::{Code, Fault, Missing, PartyId, Split, Stage, Statistic};
 use hefu_crypto::Seed;
@@ -115,7 +115,7 @@ impl Part {
         mut events: SessionEvents<Plan>,
         traffic: &Arc<Traffic>,
     ) -> (Result<Success, Fault>, Option<CloseRequest>) {
-        let attached = match self.attached(&mut events).await {
+        let attached = match events.attached(&self.held, self.shared.config.limits.idle_timeout()).await {
             Ok(attached) => attached,
             Err(fault) => return (Err(fault), None),
         };
@@ -144,19 +144,6 @@ impl Part {
                     port.report(&fault, Stage::Aggregate).await;
                 }
                 (Err(fault), None)
-            }
-        }
-    }
-
-    async fn attached(&self, events: &mut SessionEvents<Plan>) -> Result<Attached<Plan>, Fault> {
-        let mut stop = self.held.stopper.watch();
-        tokio::select! {
-            fault = stopped(&mut stop) => Err(fault),
-            attached = events.attached.recv() => {
-                attached.ok_or_else(|| Fault::new(Code::LinkCut).by(self.held.initiator()))
-            }
-            () = tokio::time::sleep(self.shared.config.limits.idle_timeout()) => {
-                Err(Fault::new(Code::PeerSlow).by(self.held.initiator()).citing("FRAME-12"))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Sessions that other parties opened at this node: OFFERED → CONFIRMED → OPEN → CLOSED or ABORTED (spec/session.md,
 //! section 7).
-use crate::channel::{Duplex, Stopper, Wiring};
+use crate::channel::{Duplex, Stopper, Wiring, stopped};
 use crate::config::AllowEntry;
 use crate::store::DatasetRecord;
 use hefu_core::{Code, Fault, JobId, PartyId, Rank, SessionId};
@@ -9,6 +9,7 @@ use hefu_protocol::aggregate::{self, MaskKey, Roster};
 use hefu_protocol::session::{self, Offer};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Ended sessions that are still known as such.
@@ -80,6 +81,23 @@ pub(crate) struct Attached<P: Sitting> {
 pub(crate) struct SessionEvents<P: Sitting = session::Plan> {
     pub(crate) attached: mpsc::Receiver<Attached<P>>,
     pub(crate) closing: mpsc::Receiver<CloseRequest>,
+}
+
+impl<P: Sitting> SessionEvents<P> {
+    /// Waits for the stream of the session.
+    ///
+    /// # Errors
+    /// What stops the session; `LINK_CUT`; `PEER_SLOW` after the idle time (FRAME-12).
+    pub(crate) async fn attached(&mut self, held: &Held<P>, idle: Duration) -> Result<Attached<P>, Fault> {
+        let mut stop = held.stopper.watch();
+        tokio::select! {
+            fault = stopped(&mut stop) => Err(fault),
+            attached = self.attached.recv() => attached.ok_or_else(|| Fault::new(Code::LinkCut).by(held.initiator())),
+            () = tokio::time::sleep(idle) => {
+                Err(Fault::new(Code::PeerSlow).by(held.initiator()).citing("FRAME-12"))
+            }
+        }
+    }
 }
 
 /// What a new session is made of.
